@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Make sure the image debian:trixie exists: pulled where a registry answers, else built by mmdebstrap.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+
+image=debian:trixie
+docker image inspect "$image" >/dev/null 2>&1 && exit 0
+if timeout 60 docker pull -q "$image" >/dev/null 2>&1; then
+    log "pulled $image"
+    exit 0
+fi
+command -v mmdebstrap >/dev/null || { as_root apt-get update -qq; apt_install mmdebstrap; }
+log "building $image with mmdebstrap"
+as_root mmdebstrap --quiet --variant=minbase --include=ca-certificates \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    trixie - "$(debian_mirror)" \
+    | docker import --change 'CMD ["bash"]' - "$image" >/dev/null

@@ -1,0 +1,96 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running commands: the only place of the engine that starts a process."""
+
+from __future__ import annotations
+
+import subprocess
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import CommandError
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a command left behind."""
+
+    argv: tuple[str, ...]
+    rc: int
+    stdout: str
+    stderr: str
+
+
+class Runner(t.Protocol):
+    """Runs argv without a shell. ``timeout`` in seconds; a command that exceeds it is killed and has rc 124."""
+
+    def run(
+        self,
+        argv: t.Sequence[str],
+        *,
+        stdin: str | None = None,
+        timeout: float | None = None,
+        env: t.Mapping[str, str] | None = None,
+        cwd: str | None = None,
+    ) -> Completed:
+        """Run and return, whatever the exit code. rc 127 when the program does not exist."""
+        ...
+
+
+class SubprocessRunner:
+    """The real runner.
+
+    ``keep_open`` names file descriptors that commands inherit. The rollout passes its lock: when the
+    module is killed, a command it had started keeps the app locked until that command has ended too.
+    """
+
+    def __init__(self, base_env: t.Mapping[str, str], keep_open: t.Sequence[int] = ()) -> None:
+        self._base_env = dict(base_env)
+        self.keep_open = tuple(keep_open)
+
+    def run(
+        self,
+        argv: t.Sequence[str],
+        *,
+        stdin: str | None = None,
+        timeout: float | None = None,
+        env: t.Mapping[str, str] | None = None,
+        cwd: str | None = None,
+    ) -> Completed:
+        """See Runner.run."""
+        try:
+            done = subprocess.run(
+                list(argv),
+                input=stdin if stdin is not None else None,
+                stdin=subprocess.DEVNULL if stdin is None else None,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                timeout=timeout,
+                env={**self._base_env, **(env or {})},
+                cwd=cwd,
+                pass_fds=self.keep_open,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+            )
+        except subprocess.TimeoutExpired as exc:
+            return Completed(tuple(argv), 124, _text(exc.stdout), f"no answer within {timeout:g} s")
+        except OSError as exc:
+            return Completed(tuple(argv), 127, "", f"{argv[0]}: {exc.strerror}")
+        return Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+
+
+def _text(value: t.Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value or ""
+
+
+def checked(done: Completed, message: str, **facts: t.Any) -> Completed:
+    """Return ``done`` if it succeeded, else raise CommandError with ``message`` and the last line of stderr."""
+    if done.rc == 0:
+        return done
+    lines = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]
+    reason = lines[-1].strip() if lines else f"exit code {done.rc}"
+    raise CommandError(f"{message}: {reason}", done.argv, done.rc, done.stdout, done.stderr, **facts)
