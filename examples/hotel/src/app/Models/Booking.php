@@ -1,0 +1,15 @@
+<?php
+
+namespace App\Models;
+
+use Illuminate\Database\Eloquent\Model;
+
+class Booking extends Model
+{
+    protected $fillable = ['reference', 'room', 'nights', 'guest', 'created_by_version'];
+
+    protected $attributes = ['status' => 'booked'];
+
+    // Encrypted with APP_KEY: a release with another key can't read it.
+    protected $casts = ['guest' => 'encrypted', 'room' => 'integer', 'nights' => 'integer'];
+}

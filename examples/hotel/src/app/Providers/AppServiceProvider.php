@@ -1,0 +1,39 @@
+<?php
+
+namespace App\Providers;
+
+use App\Support\WorkerPulse;
+use Illuminate\Console\Events\CommandStarting;
+use Illuminate\Console\Events\ScheduledTaskFailed;
+use Illuminate\Console\Events\ScheduledTaskFinished;
+use Illuminate\Console\Events\ScheduledTaskStarting;
+use Illuminate\Queue\Events\Looping;
+use Illuminate\Support\ServiceProvider;
+
+class AppServiceProvider extends ServiceProvider
+{
+    public function boot(): void
+    {
+        if (! $this->app->runningInConsole()) {
+            return;
+        }
+
+        $events = $this->app['events'];
+
+        // A task in hand is finished before SIGTERM ends the process; between tasks it ends at once.
+        $events->listen(ScheduledTaskStarting::class, static fn () => pcntl_sigprocmask(SIG_BLOCK, [SIGTERM]));
+        $events->listen(
+            [ScheduledTaskFinished::class, ScheduledTaskFailed::class],
+            static fn () => pcntl_sigprocmask(SIG_UNBLOCK, [SIGTERM]),
+        );
+
+        $events->listen(Looping::class, static fn () => WorkerPulse::beat());
+
+        if (config('release.variant') === 'failing-migration') {
+            $events->listen(
+                CommandStarting::class,
+                fn () => $this->loadMigrationsFrom(database_path('migrations-failing')),
+            );
+        }
+    }
+}
