@@ -14,4 +14,4 @@ log "building $image with mmdebstrap"
 as_root mmdebstrap --quiet --variant=minbase --include=ca-certificates \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     trixie - "$(debian_mirror)" \
-    | docker import --change 'CMD ["bash"]' - "$image" >/dev/null
+    | docker import --change 'CMD ["bash"]' --change 'LABEL steady.lab.base=1' - "$image" >/dev/null

@@ -24,3 +24,38 @@ debian_mirror() {
     [ -n "$found" ] || { log "no Debian mirror found in this machine's apt sources" >&2; return 1; }
     printf '%s\n' "${found%/}"
 }
+
+# Everything the lab makes in Docker carries this label, so that down.sh finds it again.
+LAB_LABEL=steady.lab=1
+LAB_NETWORK=steady-lab
+
+# lab_image NAME DIRECTORY: builds one of the lab's own images (instant when nothing changed).
+lab_image() {
+    docker build -q -t "$1" --label "$LAB_LABEL" "$2" >/dev/null
+}
+
+lab_network() {
+    docker network inspect "$LAB_NETWORK" >/dev/null 2>&1 \
+        || docker network create --label "$LAB_LABEL" "$LAB_NETWORK" >/dev/null
+}
+
+# lab_discard_outdated NAME IMAGE [VOLUME]: removes a container of an older image, and the volume that goes with it.
+lab_discard_outdated() {
+    local name=$1 image=$2 current
+    current=$(docker container inspect --format '{{.Image}}' "$name" 2>/dev/null) || return 0
+    [ "$current" = "$(docker image inspect --format '{{.Id}}' "$image")" ] && return 0
+    log "replacing $name: its image has changed"
+    docker rm -f -v "$name" >/dev/null
+    [ $# -lt 3 ] || docker volume rm -f "$3" >/dev/null
+}
+
+# lab_container NAME IMAGE [docker run option...]: runs a container of the lab, or starts the one that is there.
+lab_container() {
+    local name=$1 image=$2
+    shift 2
+    if docker container inspect "$name" >/dev/null 2>&1; then
+        docker start "$name" >/dev/null
+    else
+        docker run -d --name "$name" --hostname "$name" --label "$LAB_LABEL" --network "$LAB_NETWORK" "$@" "$image" >/dev/null
+    fi
+}

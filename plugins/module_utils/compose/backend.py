@@ -1,0 +1,263 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend for apps that are Compose projects. See rollout.backend.Backend for what each method promises."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.steady.deploy.plugins.module_utils.compose import split
+from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DEFINITION_LABEL, KIND_LABEL, RELEASE_LABEL, DockerCli
+from ansible_collections.steady.deploy.plugins.module_utils.compose.images import Image
+from ansible_collections.steady.deploy.plugins.module_utils.compose.plugs import plug, plugged, unplug
+from ansible_collections.steady.deploy.plugins.module_utils.compose.record import plugs_of, services_from, to_record
+from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
+from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
+from ansible_collections.steady.deploy.plugins.module_utils.core.container import ContainerState
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import GateError, SpecError
+from ansible_collections.steady.deploy.plugins.module_utils.core.runner import checked
+from ansible_collections.steady.deploy.plugins.module_utils.compose.ports import allocate, listening
+from ansible_collections.steady.deploy.plugins.module_utils.probe.base import Probe
+from ansible_collections.steady.deploy.plugins.module_utils.probe.gate import Gate
+from ansible_collections.steady.deploy.plugins.module_utils.probe.poller import hold
+from ansible_collections.steady.deploy.plugins.module_utils.probe.track import Check
+from ansible_collections.steady.deploy.plugins.module_utils.probe.watch import tail_logs
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Release, Unit
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, JOB, SINGLETON, WEB, WORKER, Service
+
+_QUIET = ("--no-build", "--pull", "never")
+_LOG_LINES = 20
+
+
+@dataclass(frozen=True)
+class Target:
+    """A release as read from a compose file, not yet on the host."""
+
+    release: str
+    model: dict[str, t.Any]
+    services: tuple[Service, ...]
+    images: dict[str, Image]
+    files: tuple[str, ...]
+
+
+class ComposeBackend:
+    """Releases of one app as Compose projects. ``target`` is None for a rollback: then only what is on the host counts."""
+
+    def __init__(
+        self,
+        cli: DockerCli,
+        store: Store,
+        app: str,
+        clock: Clock,
+        probes: t.Mapping[str, Probe],
+        target: Target | None,
+        env_files: t.Sequence[str] = (),
+        port_range: range = range(20000, 30000),
+    ) -> None:
+        self._cli = cli
+        self._store = store
+        self._app = app
+        self._clock = clock
+        self._probes = probes
+        self._target = target
+        self._env_files = tuple(env_files)
+        self._port_range = port_range
+
+    def observe(self, history: t.Sequence[str]) -> tuple[tuple[Release, ...], tuple[Accessory, ...], tuple[str, ...]]:
+        """See Backend.observe."""
+        containers = self._cli.containers(self._app)
+        accessories = [state for state in containers if not state.label(RELEASE_LABEL)]
+        ids = dict.fromkeys([*self._store.releases(), *(state.label(RELEASE_LABEL) for state in containers)])
+        releases = tuple(self._release(release, containers, accessories, history) for release in ids if release)
+        missing = tuple(image.reference for image in self._target.images.values() if not image.present) if self._target else ()
+        return releases, tuple(self._accessory(service, accessories) for service in self._wanted_accessories()), missing
+
+    def _release(self, release: str, containers: t.Sequence[ContainerState], accessories: t.Sequence[ContainerState], history: t.Sequence[str]) -> Release:
+        mine = [state for state in containers if state.label(RELEASE_LABEL) == release]
+        record = self._store.record(release) or {}
+        wanted = {service.name: (service.kind, service.replicas) for service in services_from(record)}
+        for state in mine:
+            # Without a record the containers themselves say what they are.
+            wanted.setdefault(state.service, (state.label(KIND_LABEL), 0))
+        units = []
+        for name, (kind, replicas) in wanted.items():
+            if kind in (WEB, WORKER, SINGLETON):
+                found = [state for state in mine if state.service == name]
+                running = sum(state.running for state in found)
+                units.append(Unit(name, kind, replicas, running, len(found)))
+        done = tuple(state.service for state in mine if state.label(KIND_LABEL) == JOB and state.status == "exited" and state.exit_code == 0)
+        whole = plugged(f"{self._app}-{release}", record.get("plugs") or {}, accessories)
+        return Release(release, release in history, tuple(units), whole, done)
+
+    def _wanted_accessories(self) -> tuple[Service, ...]:
+        return tuple(service for service in self._target.services if service.kind == ACCESSORY) if self._target else ()
+
+    def _accessory(self, service: Service, found: t.Sequence[ContainerState]) -> Accessory:
+        assert self._target
+        mine = [state for state in found if state.service == service.name]
+        running = sum(state.running for state in mine) >= service.replicas
+        current = all(state.label(DEFINITION_LABEL) == split.definition(self._target.model, service) for state in mine)
+        return Accessory(service.name, running, bool(mine), current)
+
+    def base_up(self, accessories: t.Sequence[str]) -> None:
+        """See Backend.base_up."""
+        assert self._target
+        self._make_volumes()
+        path = self._store.write_base(split.base_document(self._target.model, self._target.services, self._app))
+        done = self._compose(self._app, path, "up", "-d", *_QUIET, "--no-deps", *accessories)
+        checked(done, f"can't start accessories {', '.join(accessories)}")
+        mine = {state.id: state for state in self._cli.containers(self._app) if state.service in accessories and not state.label(RELEASE_LABEL)}
+        checks = [
+            Check(Gate(type="health", success_threshold=1, interval=0.2) if state.health else None, state.id) for state in mine.values()
+        ]
+        self._hold(checks)
+        for release in self._store.releases():
+            # A recreated accessory has left the networks of the releases that use it.
+            plug(self._cli, self._app, release, (self._store.record(release) or {}).get("plugs") or {})
+
+    def create(self, release: str) -> None:
+        """See Backend.create."""
+        if self._store.record(release) is None:
+            self._write(release)
+        self._make_volumes()
+        services = [service.name for service in self._services(release) if service.kind in (WEB, WORKER, SINGLETON)]
+        done = self._compose(self._project(release), self._store.compose_file(release), "create", *_QUIET, "--no-recreate", *services)
+        checked(done, f"can't create release {release}")
+        plug(self._cli, self._app, release, (self._store.record(release) or {}).get("plugs") or {})
+
+    def _write(self, release: str) -> None:
+        """Write a new release down, with ports that nobody else has."""
+        target = self._target
+        if target is None or target.release != release:
+            raise SpecError(f"the record of release {release} is missing or damaged, so it can't be started again; roll out from the compose file")
+        pins = {reference: image.pin for reference, image in target.images.items()}
+        copies = self._store.copy_files(release, target.files)
+        sizes = {service.name: service.replicas for service in target.services if service.kind == WEB and service.port is not None}
+        with self._store.port_book():
+            taken = self._store.reserved_ports() | listening(_tables())
+            ports = allocate(sizes, taken, self._port_range)
+            document = split.release_document(target.model, target.services, self._app, release, pins, ports, copies)
+            record = to_record(release, target.services, pins, ports, plugs_of(target.model, target.services), self._clock.now())
+            self._store.write_release(release, document, record)
+
+    def _make_volumes(self) -> None:
+        for name, entry in (split.volumes_of(self._target.model) if self._target else {}).items():
+            if self._cli.runner.run(["docker", "volume", "inspect", name]).rc != 0:
+                argv = ["docker", "volume", "create", "--driver", entry.get("driver") or "local"]
+                argv += [part for key, value in (entry.get("driver_opts") or {}).items() for part in ("--opt", f"{key}={value}")]
+                argv += ["--label", f"com.docker.compose.project={self._app}", "--label", f"com.docker.compose.volume={entry['key']}", name]
+                checked(self._cli.runner.run(argv), f"can't create volume {name}")
+
+    def run_job(self, release: str, service: str, timeout: float) -> None:
+        """See Backend.run_job."""
+        name = f"{self._project(release)}-{service}-job"
+        found = self._cli.inspect([name])
+        if found and not found[0].running and found[0].exit_code != 0:
+            self._cli.remove([name])
+            found = ()
+        if not found:
+            file = self._store.compose_file(release)
+            checked(self._compose(self._project(release), file, "run", "-d", "--no-deps", "--name", name, service), f"can't start job {service}")
+        deadline = self._clock.monotonic() + timeout
+        while True:
+            state = next(iter(self._cli.inspect([name])), None)
+            if state is None:
+                raise GateError(f"job {service} of release {release}: its container was removed while it ran")
+            if state.status in ("exited", "dead"):
+                break
+            if self._clock.monotonic() > deadline:
+                self._cli.stop([name])
+                raise GateError(f"job {service} of release {release} did not end within {timeout:g} s and was stopped", logs=self.logs(name))
+            self._clock.sleep(0.1)
+        if state.exit_code != 0:
+            logs = self.logs(name)
+            last = next((line.strip() for line in reversed(logs) if line.strip()), "nothing logged")
+            raise GateError(f"job {service} of release {release} failed with exit code {state.exit_code}; last log line: {last}", service=service, logs=logs)
+
+    def start(self, release: str, services: t.Sequence[str]) -> None:
+        """See Backend.start."""
+        left = {service.name: service for service in self._services(release) if service.name in services}
+        while left:
+            ready = [name for name, service in left.items() if not any(other in left for other in service.waits_for)] or list(left)
+            done = self._compose(
+                self._project(release), self._store.compose_file(release), "up", "-d", *_QUIET, "--no-recreate", "--no-deps", *ready
+            )
+            checked(done, f"can't start {', '.join(ready)} of release {release}")
+            for name in ready:
+                del left[name]
+            awaited = {other for service in left.values() for other in service.waits_for}.intersection(ready)
+            if awaited:
+                gate = Gate(type="health", success_threshold=1, interval=0.2)
+                self._hold([Check(gate, state.id) for state in self.states(release) if state.service in awaited])
+
+    def hold(self, release: str, services: t.Sequence[str]) -> list[dict[str, t.Any]]:
+        """See Backend.hold."""
+        gates = {service.name: service.gates for service in self._services(release)}
+        checks = []
+        for state in self.states(release):
+            if state.service in services:
+                checks += [Check(gate, state.id) for gate in gates.get(state.service, ())] or [Check(None, state.id)]
+        return self._hold(checks)
+
+    def _hold(self, checks: t.Sequence[Check]) -> list[dict[str, t.Any]]:
+        ids = list(dict.fromkeys(check.container for check in checks))
+        return hold(
+            checks,
+            self._clock,
+            lambda: {state.id: state for state in self._cli.inspect(ids)},
+            probes=self._probes,
+            tail=self.logs,
+            fresh=True,
+        )
+
+    def states(self, release: str) -> tuple[ContainerState, ...]:
+        """See Backend.states."""
+        return tuple(state for state in self._cli.containers(self._app) if state.label(RELEASE_LABEL) == release)
+
+    def logs(self, container: str) -> list[str]:
+        """See Backend.logs."""
+        return tail_logs(self._cli.runner, container, _LOG_LINES)
+
+    def stop(self, release: str, services: t.Sequence[str]) -> None:
+        """See Backend.stop."""
+        self._cli.stop([state.id for state in self.states(release) if state.service in services and state.status != "created"])
+        left = [state.name for state in self.states(release) if state.service in services and state.running]
+        if left:
+            raise GateError(f"{', '.join(left)} of release {release} could not be stopped; look at `docker inspect` of it")
+
+    def remove(self, release: str) -> None:
+        """See Backend.remove. Jobs and workers get their whole grace time. The folder goes last: it tells a rerun what is left."""
+        states = self.states(release)
+        self._cli.stop([state.id for state in states if state.running])
+        self._cli.remove([state.id for state in states])
+        unplug(self._cli, self._app, self._project(release))
+        self._store.remove_release(release)
+
+    def ports(self, release: str) -> dict[str, tuple[int, ...]]:
+        """See Backend.ports."""
+        return {name: tuple(numbers) for name, numbers in ((self._store.record(release) or {}).get("ports") or {}).items()}
+
+    def _services(self, release: str) -> tuple[Service, ...]:
+        """The services of a release. Gates of the wish win: they may change without a new release."""
+        if self._target and self._target.release == release:
+            return self._target.services
+        return services_from(self._store.record(release) or {})
+
+    def _project(self, release: str) -> str:
+        return f"{self._app}-{release}"
+
+    def _compose(self, project: str, path: str, *args: str) -> t.Any:
+        return self._cli.compose(project, [path], self._env_files, *args)
+
+
+def _tables() -> list[str]:
+    texts = []
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(path, encoding="ascii") as stream:
+                texts.append(stream.read())
+        except OSError:
+            continue
+    return texts

@@ -1,0 +1,70 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What in a Compose file can't be rolled out without downtime, found before anything is touched. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import PreflightError
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, JOB, SINGLETON, WEB, Service
+
+Json = t.Mapping[str, t.Any]
+
+
+def lint(model: Json, services: t.Sequence[Service]) -> list[str]:
+    """Warnings. Raises PreflightError with one sentence for each thing that can't work, all of them at once."""
+    wrong: list[str] = []
+    warnings: list[str] = []
+    for service in services:
+        raw = model["services"][service.name]
+        if not service.image:
+            wrong.append(f"service {service.name} has no `image`: a release needs one to be named, `build` alone is not enough")
+        if service.kind == ACCESSORY:
+            warnings += _open_ports(service.name, raw)
+        else:
+            wrong += _not_twice(service, raw, model)
+        if service.kind not in (ACCESSORY, JOB) and str(raw.get("restart") or "no") == "no" and not (raw.get("deploy") or {}).get("restart_policy"):
+            warnings.append(f"service {service.name} has no `restart` policy: it stays down after a reboot; set `restart: unless-stopped`")
+    if not any(service.kind == WEB and service.port is not None for service in services):
+        wrong.append("no service takes traffic: give one `x-steady: {kind: web, port: <its container port>}`")
+    if wrong:
+        raise PreflightError("; ".join(wrong))
+    return warnings
+
+
+def _not_twice(service: Service, raw: Json, model: Json) -> list[str]:
+    """What keeps two releases of a replaced service from standing side by side."""
+    name, wrong = service.name, []
+    if raw.get("container_name"):
+        wrong.append(f"service {name} has `container_name: {raw['container_name']}`: two releases can't share a name, remove it")
+    for port in raw.get("ports") or ():
+        if port.get("published"):
+            shown = f"{port['published']}:{port['target']}"
+            instead = f"remove it and name the container port with `x-steady: {{port: {port['target']}}}`" if service.kind == WEB else "remove it"
+            wrong.append(f"service {name} publishes the fixed host port {shown}: two releases can't share it, {instead}")
+    if service.kind == WEB and raw.get("network_mode") == "host":
+        wrong.append(f"service {name} has `network_mode: host`: two releases can't share the host's ports, remove it")
+    for network, how in (raw.get("networks") or {}).items():
+        external = (model.get("networks") or {}).get(network, {}).get("external")
+        if how and (how.get("ipv4_address") or how.get("ipv6_address")):
+            wrong.append(f"service {name} has a static address in network {network}: two releases can't share it, remove it")
+        elif external and service.kind == WEB:
+            wrong.append(f"service {name} is in the external network {network}: names of two releases would mix there, use a network of the app")
+    if service.kind == SINGLETON and service.replicas != 1:
+        wrong.append(f"service {name} is a singleton with {service.replicas} replicas: a singleton has one")
+    if service.replicas < 1 and service.kind != JOB:
+        wrong.append(f"service {name} has {service.replicas} replicas: at least one is needed")
+    if service.port is not None and not service.gates:
+        wrong.append(f"service {name} takes traffic but nothing says when it is ready: add a gate to its `x-steady`, or a `healthcheck`")
+    wrong += [f"service {name} has a health gate but no `healthcheck`: add one" for gate in service.gates if gate.type == "health" and not service.has_healthcheck]
+    return wrong
+
+
+def _open_ports(name: str, raw: Json) -> list[str]:
+    return [
+        f"service {name} publishes port {port['published']} on every address: Docker opens it past the host's firewall, prefix it with 127.0.0.1:"
+        for port in raw.get("ports") or ()
+        if port.get("published") and port.get("host_ip", "0.0.0.0") in ("", "0.0.0.0", "::")
+    ]

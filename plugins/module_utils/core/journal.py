@@ -1,0 +1,97 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The journal: the append-only record, on the target, of what a rollout did.
+
+One JSON object a line. An entry is on disk before the step it announces begins. It never holds a value of the
+app's environment. A line that a crash or a disk fault left unreadable is skipped, since what runs is always
+observed anew: the journal only tells what no look at the host can (which release was complete, what was under way).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+
+from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
+from ansible_collections.steady.deploy.plugins.module_utils.core.files import write_atomic
+
+Entry = t.Dict[str, t.Any]
+# Some hundred rollouts: enough to look back on, small enough to read whole.
+MAX_BYTES = 1_000_000
+
+
+class Journal:
+    """The journal of one app. ``rollout`` names the run in each of its entries."""
+
+    def __init__(self, path: str, rollout: str, clock: Clock, on_entry: t.Callable[[Entry], None] | None = None) -> None:
+        self._path = path
+        self._rollout = rollout
+        self._clock = clock
+        self._on_entry = on_entry
+
+    def write(self, event: str, **facts: t.Any) -> None:
+        """Append one entry and make it durable."""
+        entry: Entry = {"at": round(self._clock.now(), 3), "rollout": self._rollout, "event": event, **facts}
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            # A line cut short by a crash must not swallow this one.
+            end = "" if _ends_clean(self._path) else "\n"
+            os.write(handle, (end + json.dumps(entry, sort_keys=True) + "\n").encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if self._on_entry:
+            self._on_entry(entry)
+
+    def trim(self) -> None:
+        """Drop the older half once the journal is large."""
+        if os.path.exists(self._path) and os.path.getsize(self._path) > MAX_BYTES:
+            entries = read(self._path)
+            kept = entries[len(entries) // 2 :]
+            write_atomic(self._path, "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in kept), 0o600)
+
+
+def _ends_clean(path: str) -> bool:
+    with open(path, "rb") as stream:
+        stream.seek(0, os.SEEK_END)
+        if stream.tell() == 0:
+            return True
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) == b"\n"
+
+
+def read(path: str) -> list[Entry]:
+    """All readable entries, oldest first."""
+    entries: list[Entry] = []
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(entry, dict) and isinstance(entry.get("event"), str):
+                    entries.append(entry)
+    except FileNotFoundError:
+        pass
+    return entries
+
+
+def served_before(entries: t.Sequence[Entry]) -> list[str]:
+    """Releases that completed a rollout, most recent first, each once."""
+    found: list[str] = []
+    for entry in reversed(entries):
+        release = entry.get("release")
+        if entry["event"] == "closed" and entry.get("outcome") == "ok" and isinstance(release, str) and release not in found:
+            found.append(release)
+    return found
+
+
+def unfinished(entries: t.Sequence[Entry]) -> bool:
+    """Whether the last rollout was cut short: opened and never closed."""
+    for entry in reversed(entries):
+        if entry["event"] in ("opened", "closed"):
+            return entry["event"] == "opened"
+    return False

@@ -1,0 +1,204 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nginx on the managed host as the edge of one app."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+import typing as t
+
+from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import EdgeError, PreflightError, SteadyError
+from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text, sync_folder, write_atomic
+from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Runner
+from ansible_collections.steady.deploy.plugins.module_utils.edge import drain as draining
+from ansible_collections.steady.deploy.plugins.module_utils.edge import nginx_config, upstream_file
+from ansible_collections.steady.deploy.plugins.module_utils.edge.base import Drained, OnProgress, Served
+from ansible_collections.steady.deploy.plugins.module_utils.edge.front import Ask, ask, judge
+from ansible_collections.steady.deploy.plugins.module_utils.edge.nginx_program import NginxProgram
+from ansible_collections.steady.deploy.plugins.module_utils.edge.proc import Proc, Worker
+
+# Seconds. A worker closes an idle connection a moment after its time is up.
+_MARGIN = 0.3
+_ASK_TIMEOUT = 5.0
+_VERIFY_DEADLINE = 10.0
+# Answers in a row, each on a connection of its own: workers take over one after the other.
+_IN_A_ROW = 5
+
+
+class NginxEdge:
+    """See ``base.Edge``. ``url`` is asked to verify, with ``host`` as its host name; ``path`` replaces the path of ``url``."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        clock: Clock,
+        app: str,
+        url: str = "http://127.0.0.1/",
+        host: str | None = None,
+        upstream_file: str | None = None,
+        nginx: str = "nginx",
+        *,
+        proc: Proc | None = None,
+        asking: Ask = ask,
+    ) -> None:
+        self._clock = clock
+        self._app = app
+        self._url = url
+        self._host = host
+        self._file = upstream_file or f"/etc/nginx/steady/{app}.conf"
+        self._proc = proc or Proc()
+        self._nginx = NginxProgram(runner, self._proc, nginx)
+        self._ask = asking
+        # The workers with the former configuration, and when they lost the right to new connections.
+        self._old: list[Worker] = []
+        self._reloaded: float | None = None
+
+    @property
+    def _where(self) -> str:
+        return f"{self._url} (Host: {self._host})" if self._host else self._url
+
+    def preflight(self) -> list[str]:
+        """See base.Edge.preflight."""
+        if not re.match(r"https?://[^/]", self._url):
+            raise PreflightError(
+                f"the edge's url '{self._url}' is not one: give it as http://127.0.0.1/ or https://127.0.0.1/, with a path if needed"
+            )
+        version = self._nginx.version()
+        if not os.path.exists(self._file):
+            raise PreflightError(f"the app's upstream file {self._file} does not exist: run the role nginx for the app '{self._app}'")
+        configuration = self._nginx.configuration()
+        self._nginx.master(configuration)
+        real = os.path.realpath(self._file)
+        if not any(os.path.realpath(file) == real for file in configuration.files):
+            folder = os.path.dirname(self._file)
+            raise PreflightError(
+                f"Nginx's configuration does not include {self._file}: add 'include {folder}/*.conf;' to its http block, or run the role nginx"
+            )
+        variable = upstream_file.variable_name(self._app) + "_release"
+        others = [file for file in configuration.defines_variable(variable) if os.path.realpath(file) != real]
+        if others:
+            raise PreflightError(
+                f"the Nginx variable ${variable} of the app '{self._app}' is also set in {others[0]}: another app has nearly the same name; rename one of them"
+            )
+        self._check_headers(self.served())
+        return self._warnings(version, configuration)
+
+    def _check_headers(self, served: Served) -> None:
+        """Refuse a vhost with which no shift could ever be verified. The release itself may well be ill now."""
+        seen = self._ask(self._url, self._host, _ASK_TIMEOUT)
+        if seen.error or not seen.release:
+            raise PreflightError(f"the rollout could not verify a shift: {self._where} {judge(seen, served)}")
+
+    def _warnings(self, version: tuple[int, ...], configuration: nginx_config.Config) -> list[str]:
+        lost = "each reload closes users' idle keep-alive connections, and a request that is just on its way on one fails (a browser repeats a GET, but not a POST)"
+        if version < nginx_config.GRACEFUL:
+            return [
+                f"Nginx {'.'.join(map(str, version))} is older than {'.'.join(map(str, nginx_config.GRACEFUL))}, so zero failed requests can't be promised: {lost}"
+            ]
+        if not configuration.keepalive_min_timeout()[1]:
+            return [
+                f"Nginx's http block sets no 'keepalive_min_timeout', so zero failed requests can't be promised: {lost}; the role nginx sets it"
+            ]
+        return []
+
+    def served(self) -> Served:
+        """See base.Edge.served."""
+        text = read_text(self._file)
+        return Served(self._app, None) if text is None else upstream_file.parse(text, self._file, self._app)
+
+    def shift(self, wanted: Served) -> None:
+        """See base.Edge.shift. Not reloaded where the vhost already serves exactly that."""
+        text = upstream_file.render(wanted, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock.now())))
+        former = read_text(self._file)
+        configuration = self._nginx.configuration()
+        master = self._nginx.master(configuration)
+        if upstream_file.same(former, text) and not self._seen_wrong(wanted, deadline=0.0):
+            return
+        problem = self._nginx.broken_alone(text)
+        if problem:
+            raise EdgeError(f"the upstream file for release {wanted.release} is not accepted by Nginx, nothing was changed: {problem}")
+        write_atomic(self._file, text)
+        reloaded = False
+        try:
+            problem = self._nginx.broken()
+            if problem:
+                raise EdgeError(f"Nginx does not accept its configuration with release {wanted.release}: {problem}")
+            reloaded = True
+            self._reload(master)
+            self.verify(wanted)
+        except SteadyError as exc:
+            outcome = self._put_back(former, master if reloaded else 0)
+            raise type(exc)(f"{exc.message}; {outcome}", **exc.facts) from exc
+        except BaseException:
+            self._put_back(former, master if reloaded else 0)
+            raise
+
+    def _reload(self, master: int) -> None:
+        old = [one for one in self._proc.workers() if one.parent == master]
+        self._nginx.reload()
+        self._old, self._reloaded = old, self._clock.monotonic()
+
+    def _put_back(self, former: str | None, master: int) -> str:
+        """Undo a shift; what became of that, as the end of a sentence."""
+        try:
+            if former is None:
+                os.unlink(self._file)
+                sync_folder(os.path.dirname(self._file))
+            else:
+                write_atomic(self._file, former)
+            if master:
+                self._reload(master)
+            if master and former is not None:
+                wrong = self._seen_wrong(upstream_file.parse(former, self._file, self._app), deadline=_ASK_TIMEOUT)
+                if wrong:
+                    return f"the former configuration was put back, but {self._where} {wrong}"
+        except (SteadyError, OSError) as exc:
+            return f"the former configuration could not be put back: {exc}"
+        return "the former configuration was put back"
+
+    def verify(self, wanted: Served) -> None:
+        """See base.Edge.verify."""
+        wrong = self._seen_wrong(wanted, deadline=_VERIFY_DEADLINE)
+        if wrong:
+            raise EdgeError(f"release {wanted.release} was not seen through the edge within {_VERIFY_DEADLINE:g} s: {self._where} {wrong}")
+
+    def _seen_wrong(self, wanted: Served, deadline: float) -> str:
+        """Ask until several answers in a row are right. Returns what was wrong with the last one, or ''."""
+        end = self._clock.monotonic() + deadline
+        right = 0
+        while True:
+            wrong = judge(self._ask(self._url, self._host, _ASK_TIMEOUT), wanted)
+            right = 0 if wrong else right + 1
+            if right >= _IN_A_ROW:
+                return ""
+            # A row of right answers that has begun may end: a slow app is no reason to doubt the edge.
+            if wrong and self._clock.monotonic() >= end:
+                return wrong
+            self._clock.sleep(0.05 if wrong else 0.01)
+
+    def drain(
+        self,
+        old_ports_by_service: t.Mapping[str, t.Sequence[int]],
+        request_timeout: float,
+        stream_timeout: float,
+        on_progress: OnProgress | None = None,
+    ) -> Drained:
+        """See base.Edge.drain. Counts from the reload where this object made it, else from now."""
+        ports = [port for some in old_ports_by_service.values() for port in some]
+        since = self._clock.monotonic() if self._reloaded is None else self._reloaded
+        idle = self._idle_seconds() + _MARGIN
+        old = {one.pid: one for one in [*self._proc.workers(), *self._old] if one.shutting_down or one in self._old}
+        view = draining.Old(self._proc, ports, old.values())
+        bounds = draining.Bounds(since, request_timeout, stream_timeout, idle, max(idle, request_timeout))
+        return draining.drain(view.look, self._clock, bounds, on_progress)
+
+    def _idle_seconds(self) -> float:
+        try:
+            return self._nginx.configuration().keepalive_min_timeout()[0]
+        except SteadyError:
+            # Broken by somebody since: Nginx's workers still keep to what they once read.
+            return 5.0

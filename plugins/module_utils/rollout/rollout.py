@@ -1,0 +1,103 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One rollout: observe, plan, execute; and on failure the way back."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.steady.deploy.plugins.module_utils.core import journal as journals
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
+from ansible_collections.steady.deploy.plugins.module_utils.core.journal import Journal
+from ansible_collections.steady.deploy.plugins.module_utils.edge.base import Edge
+from ansible_collections.steady.deploy.plugins.module_utils.rollout import blue_green
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.backend import Backend
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.executor import Executor
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Observed
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Options, Wish
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.steps import Step
+
+
+@dataclass
+class Outcome:
+    """What a rollout came to. ``undone`` is None unless the rollout failed: then whether the way back was gone to its end."""
+
+    release: str
+    before: str | None
+    plan: tuple[Step, ...] = ()
+    undone: bool | None = None
+    facts: dict[str, t.Any] = field(default_factory=dict)
+
+
+class Rollout:
+    """Brings one app to one release."""
+
+    def __init__(self, wish: Wish, options: Options, backend: Backend, edge: Edge, journal: Journal, executor: Executor, journal_path: str) -> None:
+        self._wish = wish
+        self._options = options
+        self._backend = backend
+        self._edge = edge
+        self._journal = journal
+        self._executor = executor
+        self._journal_path = journal_path
+
+    def observe(self) -> Observed:
+        """Look at the host and the edge."""
+        entries = journals.read(self._journal_path)
+        history = journals.served_before(entries)
+        releases, accessories, missing = self._backend.observe(history)
+        served = self._edge.served()
+        matches = served.release is None or served.ports() == self._backend.ports(served.release)
+        return Observed(
+            served=served.release,
+            releases=releases,
+            accessories=tuple(
+                accessory if self._options.update_accessories or accessory.current else _kept(accessory) for accessory in accessories
+            ),
+            unfinished=journals.unfinished(entries),
+            images_missing=missing,
+            history=tuple(history),
+            edge_matches=matches,
+        )
+
+    def plan(self, observed: Observed) -> tuple[Step, ...]:
+        """The steps from what is there to the wish."""
+        return blue_green.plan(self._wish, observed, self._options)
+
+    def run(self, observed: Observed, steps: t.Sequence[Step]) -> Outcome:
+        """Do the steps. Raises the error that stopped them, after the way back was gone; its facts say how that went."""
+        outcome = Outcome(self._wish.release, observed.served, tuple(steps))
+        if not steps:
+            return outcome
+        self._journal.write("opened", release=self._wish.release, before=observed.served, steps=[step.text for step in steps])
+        try:
+            self._executor.run(steps)
+        except SteadyError as exc:
+            self._undo(observed.served, exc)
+            raise
+        self._journal.write("closed", release=self._wish.release, outcome="ok")
+        self._journal.trim()
+        return outcome
+
+    def _undo(self, original: str | None, failure: SteadyError) -> None:
+        """Go back to the release that was served. What is there is observed anew, so it does not matter how far the rollout came."""
+        self._executor.forget()
+        self._journal.write("undo", release=self._wish.release, before=original, error=failure.message)
+        failure.facts["undone"] = False
+        try:
+            way_back = blue_green.restore(original, self._wish, self.observe())
+            self._executor.run(way_back)
+        except SteadyError as exc:
+            self._journal.write("undo_failed", release=original, error=exc.message)
+            failure.message += f". The way back failed too: {exc.message}; run the play again once that is mended"
+            return
+        self._journal.write("closed", release=original, outcome="undone")
+        failure.facts["undone"] = True
+        failure.message += f". Undone: release {original} serves as before" if original else ". Undone: nothing is served, as before"
+
+
+def _kept(accessory: Accessory) -> Accessory:
+    """A changed accessory that must not be recreated: the plan leaves it alone."""
+    return replace(accessory, current=True)

@@ -1,0 +1,68 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wanted: pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.steady.deploy.plugins.module_utils.probe.gate import Gate
+
+WEB, WORKER, SINGLETON, ACCESSORY, JOB = "web", "worker", "singleton", "accessory", "job"
+KINDS = (WEB, WORKER, SINGLETON, ACCESSORY, JOB)
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of the app.
+
+    ``port`` is the container port the edge sends traffic to; a web service without one serves only its own release.
+    ``why`` says where the kind comes from. ``stop_timeout`` is seconds, ``memory`` bytes reserved per replica.
+    ``waits_for`` names services of the release that must be healthy before this one starts.
+    ``before_start`` marks a job that a web service depends on: it runs before the release starts.
+    """
+
+    name: str
+    kind: str
+    why: str
+    image: str
+    replicas: int = 1
+    port: int | None = None
+    gates: tuple[Gate, ...] = ()
+    has_healthcheck: bool = False
+    stop_timeout: float = 10.0
+    waits_for: tuple[str, ...] = ()
+    before_start: bool = False
+    memory: int = 0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The release an app is to be brought to. ``jobs`` is False for a rollback: it never migrates."""
+
+    app: str
+    release: str
+    services: tuple[Service, ...]
+    jobs: bool = True
+
+    def of(self, *kinds: str) -> tuple[Service, ...]:
+        """The services of these kinds, in the compose file's order."""
+        return tuple(service for service in self.services if service.kind in kinds)
+
+    @property
+    def edge_services(self) -> tuple[Service, ...]:
+        """The services that take traffic through the edge."""
+        return tuple(service for service in self.services if service.kind == WEB and service.port is not None)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a rollout goes about it. Times in seconds."""
+
+    keep_releases: int = 1
+    update_accessories: bool = False
+    drain_timeout: float = 30.0
+    stream_drain_timeout: float = 10.0
+    watch: float = 2.0
+    job_timeout: float = 3600.0

@@ -1,0 +1,37 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps a plan is made of: pure data. What they do to a host is the executor's business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PULL = "pull"  # bring images to the host; only ever planned, since a release is named after its images
+BASE_UP = "base_up"  # start accessories
+CREATE = "create"  # make a release's networks and containers, and plug accessories in
+JOB = "job"  # run a job to its end
+START = "start"  # start services of a release
+GATE = "gate"  # wait until services of a release are ready
+SHIFT = "shift"  # move traffic to a release
+DRAIN = "drain"  # let what is in flight to other releases finish
+HAND_OVER = "hand_over"  # stop services elsewhere, then start them here: never two at once
+STOP = "stop"  # stop services of a release, kept for a rollback
+WATCH = "watch"  # see the release stay up
+REMOVE = "remove"  # remove a release with all it has
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what (``action``), on which release and services, and one line that says so.
+
+    ``elsewhere`` names (release, service) pairs a hand-over stops or a drain empties. A failure of a step that
+    does not ``rolls_back`` leaves the rollout standing: it is told as a warning, and the next run tries again.
+    """
+
+    action: str
+    text: str
+    release: str = ""
+    services: tuple[str, ...] = ()
+    elsewhere: tuple[tuple[str, str], ...] = ()
+    rolls_back: bool = True

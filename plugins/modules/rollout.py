@@ -1,0 +1,286 @@
+#!/usr/bin/python
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module steady.deploy.rollout."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollout
+short_description: Bring a Compose app to a release without a failed request
+version_added: 0.1.0
+author:
+  - steady.deploy contributors (@steady)
+description:
+  - Runs a whole new release of an app beside the old one, waits until it is ready, runs its jobs, shifts the traffic of
+    the edge (Nginx on the host) to it, lets what is in flight finish, hands workers and singletons over, and stops the
+    old release, which is kept for a rollback.
+  - A failure at any step undoes the rollout. The old release serves all the time.
+  - A rerun after a crash looks at what is there and finishes or undoes.
+  - When nothing differs (same images by content, same configuration, same environment), nothing is touched.
+requirements:
+  - Docker Engine and Docker Compose 2.24 or later on the host
+  - Nginx on the host; 1.27.4 or later with C(keepalive_min_timeout) for the promise of no failed request
+extends_documentation_fragment:
+  - steady.deploy.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Returns the exact plan. Images are not pulled; where a registry can't tell an image's content beforehand,
+        RV(release) is provisional.
+  diff_mode:
+    support: full
+    details:
+      - Shows images, kinds, replicas, and hashes of configuration and environment, never a value of the environment.
+  idempotent:
+    support: partial
+    details:
+      - With O(state=previous) and without O(release), each run goes back to the release served before.
+options:
+  app:
+    description:
+      - The app's name. It becomes the Compose project of accessories, and the start of each release project's name.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) brings the app to the release that its Compose files and images describe.
+      - V(previous) goes back to a kept release by a shift, without a rebuild and without running jobs.
+    type: str
+    choices: [present, previous]
+    default: present
+  release:
+    description: The kept release to go back to with O(state=previous). Without it, the complete one served last before the current.
+    type: str
+  project_dir:
+    description: The folder on the host with the app's Compose files.
+    type: path
+  files:
+    description: The Compose files within O(project_dir), in order. Without any, the first of Compose's own default names.
+    type: list
+    elements: str
+    default: []
+  profiles:
+    description: Compose profiles to turn on.
+    type: list
+    elements: str
+    default: []
+  env_files:
+    description: Files with variables for the interpolation of the Compose files, within O(project_dir) or by their whole path.
+    type: list
+    elements: path
+    default: []
+  images:
+    description: Images (tag or digest) by service, instead of those in the Compose files.
+    type: dict
+    default: {}
+  services:
+    description:
+      - What the app's services are, by name. It wins over C(x-steady) in the Compose files, which has the same keys.
+      - C(kind) is one of V(web), V(worker), V(singleton), V(accessory) and V(job).
+      - C(port) is the container port that the edge sends traffic to, for kind V(web).
+      - C(gates) is a list of gates as M(steady.deploy.ready) takes them. Without one, the container's healthcheck is the gate.
+    type: dict
+    default: {}
+  strategy:
+    description: How releases follow each other. V(blue_green) runs the whole new release beside the old one.
+    type: str
+    choices: [blue_green]
+    default: blue_green
+  pull:
+    description:
+      - When to ask a registry for images. V(policy) does as each service's C(pull_policy) says, which is V(missing) unless set.
+    type: str
+    choices: [policy, always, missing, never]
+    default: policy
+  keep_releases:
+    description: How many releases besides the served one are kept, stopped, for a rollback.
+    type: int
+    default: 1
+  update_accessories:
+    description: Whether accessories whose own definition changed are recreated. They are down while that happens.
+    type: bool
+    default: false
+  drain_timeout:
+    description: Seconds that requests in flight to the old release may take to finish after the shift.
+    type: float
+    default: 30
+  stream_drain_timeout:
+    description: Seconds after the shift until WebSockets and event streams of the old release are cut.
+    type: float
+    default: 10
+  watch:
+    description: Seconds after the shift in which a container of the new release that exits, restarts or becomes unhealthy undoes the rollout.
+    type: float
+    default: 2
+  job_timeout:
+    description: Seconds that a job may take.
+    type: float
+    default: 3600
+  lock_wait:
+    description: Seconds to wait for another run of the same app to end.
+    type: float
+    default: 0
+  port_range:
+    description: The ports on the host's loopback address that releases are given.
+    type: str
+    default: 20000-29999
+  edge:
+    description: Where users' requests reach the app.
+    type: dict
+    default: {}
+    suboptions:
+      url:
+        description: Asked on the host to verify a shift through the real vhost.
+        type: str
+        default: http://127.0.0.1/
+      host:
+        description: The host name in these requests.
+        type: str
+      upstream_file:
+        description: The edge's file for the app. Without it, V(/etc/nginx/steady/<app>.conf).
+        type: path
+  state_dir:
+    description: Where the host keeps what it knows of apps.
+    type: path
+    default: /var/lib/steady
+seealso:
+  - module: steady.deploy.rollout_info
+  - module: steady.deploy.ready
+"""
+
+EXAMPLES = r"""
+- name: Bring the hotel to version 2
+  steady.deploy.rollout:
+    app: hotel
+    project_dir: /srv/hotel
+    images:
+      web: registry.example.com/hotel/web:v2
+      app: registry.example.com/hotel/app:v2
+    edge:
+      host: hotel.example.com
+
+- name: Say in the play what an app's services are
+  steady.deploy.rollout:
+    app: shop
+    project_dir: /srv/shop
+    services:
+      api:
+        kind: web
+        port: 8000
+        gates:
+          - {type: http, path: /readyz}
+      mailer: {kind: worker}
+      cron: {kind: singleton}
+      postgres: {kind: accessory}
+
+- name: Go back to the release before
+  steady.deploy.rollout:
+    app: hotel
+    state: previous
+    edge:
+      host: hotel.example.com
+"""
+
+RETURN = r"""
+release:
+  description: The id of the wished release.
+  returned: always
+  type: str
+previous:
+  description: The release that was served before, or null.
+  returned: always
+  type: str
+kinds:
+  description: The kind of each service, and where it comes from.
+  returned: always
+  type: dict
+plan:
+  description: The steps, one line each. Empty when nothing differs.
+  returned: always
+  type: list
+  elements: str
+timeline:
+  description: The steps done, with C(action), C(text), C(after) and C(seconds), and C(failed) with the reason where one failed.
+  returned: outside check mode
+  type: list
+  elements: dict
+gates:
+  description: Each gate that was held, with its last answers.
+  returned: outside check mode
+  type: list
+  elements: dict
+drained:
+  description: What was in flight to the old release. Counts of requests and streams that finished and that were cut, and C(seconds).
+  returned: when there was an old release
+  type: dict
+undone:
+  description: Whether the way back to the release served before was gone to its end.
+  returned: on failure of a rollout that had begun
+  type: bool
+logs:
+  description: The last lines of the container that failed.
+  returned: when a container failed
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.steady.deploy.plugins.module_utils.commands.rollout import roll_out
+from ansible_collections.steady.deploy.plugins.module_utils.core.clock import SystemClock
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
+
+
+def main():
+    """Read the parameters, roll out, tell the result."""
+    module = AnsibleModule(
+        argument_spec={
+            "app": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "previous"], "default": "present"},
+            "release": {"type": "str"},
+            "project_dir": {"type": "path"},
+            "files": {"type": "list", "elements": "str", "default": []},
+            "profiles": {"type": "list", "elements": "str", "default": []},
+            "env_files": {"type": "list", "elements": "path", "default": []},
+            "images": {"type": "dict", "default": {}},
+            "services": {"type": "dict", "default": {}},
+            "strategy": {"type": "str", "choices": ["blue_green"], "default": "blue_green"},
+            "pull": {"type": "str", "choices": ["policy", "always", "missing", "never"], "default": "policy"},
+            "keep_releases": {"type": "int", "default": 1},
+            "update_accessories": {"type": "bool", "default": False},
+            "drain_timeout": {"type": "float", "default": 30},
+            "stream_drain_timeout": {"type": "float", "default": 10},
+            "watch": {"type": "float", "default": 2},
+            "job_timeout": {"type": "float", "default": 3600},
+            "lock_wait": {"type": "float", "default": 0},
+            "port_range": {"type": "str", "default": "20000-29999"},
+            "edge": {
+                "type": "dict",
+                "default": {},
+                "apply_defaults": True,
+                "options": {
+                    "url": {"type": "str", "default": "http://127.0.0.1/"},
+                    "host": {"type": "str"},
+                    "upstream_file": {"type": "path"},
+                },
+            },
+            "state_dir": {"type": "path", "default": "/var/lib/steady"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = roll_out(module.params, SystemClock(), "ansible", module.check_mode)
+    except SteadyError as exc:
+        for warning in exc.facts.pop("warnings", []):
+            module.warn(warning)
+        module.fail_json(msg=exc.message, **exc.facts)
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
