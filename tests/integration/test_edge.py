@@ -149,12 +149,12 @@ def test_users_who_rest_between_requests_fail_none(host):
     host.sh("sed -i 's/keepalive_min_timeout .*/keepalive_min_timeout 5s;/' /etc/nginx/nginx.conf")
     host.do("start", place=20000, release=OLD)
     host.do("shift", release=OLD, ports=[20000])
-    running = users(host, 38, 0.05)
+    running = users(host, 32, 0.05)
     time.sleep(1)
-    report = host.do("roll", count=4, gap=1, how="drain")
+    report = host.do("roll", count=3, gap=1, how="drain")
     assert running.poll() is None, "the users must outlast the shifts"
     result = host.answer(running)
-    assert result["requests"] > 1500
+    assert result["requests"] > 1300
     assert result["failed"] == 0, result
     assert max(one["seconds"] for one in report) < 5.8
 
@@ -182,7 +182,7 @@ def test_a_slow_request_finishes(host):
     assert answer.startswith("HTTP/1.1 200") and f"GET {OLD}" in answer
     assert (drained["requests_finished"], drained["requests_cut"], drained["streams_cut"]) == (1, 0, 0)
     assert 2 < drained["seconds"] < 4
-    assert [one["requests"] for one in drained["flights"]][0] == 1
+    assert drained["flights"][0]["requests"] == 1
 
 
 def test_a_request_that_does_not_end_is_cut_at_its_bound(host):
@@ -409,9 +409,8 @@ def test_over_tls_with_the_hosts_name(host):
 def test_users_do_not_see_the_headers(host):
     host.serve_old()
     address = host.sh("hostname -i").split()[0]
-    answer = host.sh(
-        f"python3 -c \"import urllib.request as u; print(u.urlopen(u.Request('http://{address}/', headers={{'Host': 'hotel.test'}})).headers)\""
-    )
+    fetch = f"import urllib.request as u; print(u.urlopen(u.Request('http://{address}/', headers={{'Host': 'hotel.test'}})).headers)"
+    answer = host.sh(f'python3 -c "{fetch}"')
     assert "X-Release" in answer and "X-Steady" not in answer
 
 

@@ -26,7 +26,7 @@ _LOOPBACK = "0100007F"
 # Seconds between looks: quick at first, since mostly there is nothing to wait for.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.1
 
-Link = t.Tuple[str, int, int]
+Link = tuple[str, int, int]
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def ask(url: str, host: str | None, timeout: float) -> Seen:
 def _reason(exc: Exception) -> str:
     if isinstance(exc, ConnectionRefusedError):
         return "connection refused"
-    if isinstance(exc, ConnectionResetError) or isinstance(exc, http.client.RemoteDisconnected):
+    if isinstance(exc, (ConnectionResetError, http.client.RemoteDisconnected)):
         return "connection closed without an answer"
     return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
 
@@ -85,7 +85,10 @@ def judge(seen: Seen, wanted: Served) -> str:
         return f"answered {seen.status} without the header X-Steady-Release: {_headerless(seen)}"
     expected = wanted.release or NO_RELEASE
     if seen.release != expected:
-        return f"is still answered by release {seen.release} (status {seen.status}) instead of {expected}: Nginx did not take over the new configuration; its error log says why"
+        return (
+            f"is still answered by release {seen.release} (status {seen.status}) instead of {expected}: "
+            "Nginx did not take over the new configuration; its error log says why"
+        )
     if wanted.release is None:
         return ""
     ports = {port for upstream in wanted.upstreams for port in upstream.ports}

@@ -15,7 +15,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.errors import E
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text, sync_folder, write_atomic
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Runner
 from ansible_collections.steady.deploy.plugins.module_utils.edge import drain as draining
-from ansible_collections.steady.deploy.plugins.module_utils.edge import nginx_config, upstream_file
+from ansible_collections.steady.deploy.plugins.module_utils.edge import nginx_preflight, upstream_file
 from ansible_collections.steady.deploy.plugins.module_utils.edge.base import Drained, OnProgress, Served
 from ansible_collections.steady.deploy.plugins.module_utils.edge.front import Ask, ask, judge
 from ansible_collections.steady.deploy.plugins.module_utils.edge.nginx_program import NginxProgram
@@ -72,38 +72,15 @@ class NginxEdge:
             raise PreflightError(f"the app's upstream file {self._file} does not exist: run the role nginx for the app '{self._app}'")
         configuration = self._nginx.configuration()
         self._nginx.master(configuration)
-        real = os.path.realpath(self._file)
-        if not any(os.path.realpath(file) == real for file in configuration.files):
-            folder = os.path.dirname(self._file)
-            raise PreflightError(
-                f"Nginx's configuration does not include {self._file}: add 'include {folder}/*.conf;' to its http block, or run the role nginx"
-            )
-        variable = upstream_file.variable_name(self._app) + "_release"
-        others = [file for file in configuration.defines_variable(variable) if os.path.realpath(file) != real]
-        if others:
-            raise PreflightError(
-                f"the Nginx variable ${variable} of the app '{self._app}' is also set in {others[0]}: another app has nearly the same name; rename one of them"
-            )
+        nginx_preflight.check_included(configuration, self._app, self._file)
         self._check_headers(self.served())
-        return self._warnings(version, configuration)
+        return nginx_preflight.warnings(version, configuration)
 
     def _check_headers(self, served: Served) -> None:
         """Refuse a vhost with which no shift could ever be verified. The release itself may well be ill now."""
         seen = self._ask(self._url, self._host, _ASK_TIMEOUT)
         if seen.error or not seen.release:
             raise PreflightError(f"the rollout could not verify a shift: {self._where} {judge(seen, served)}")
-
-    def _warnings(self, version: tuple[int, ...], configuration: nginx_config.Config) -> list[str]:
-        lost = "each reload closes users' idle keep-alive connections, and a request that is just on its way on one fails (a browser repeats a GET, but not a POST)"
-        if version < nginx_config.GRACEFUL:
-            return [
-                f"Nginx {'.'.join(map(str, version))} is older than {'.'.join(map(str, nginx_config.GRACEFUL))}, so zero failed requests can't be promised: {lost}"
-            ]
-        if not configuration.keepalive_min_timeout()[1]:
-            return [
-                f"Nginx's http block sets no 'keepalive_min_timeout', so zero failed requests can't be promised: {lost}; the role nginx sets it"
-            ]
-        return []
 
     def served(self) -> Served:
         """See base.Edge.served."""

@@ -65,8 +65,9 @@ class NginxProgram:
         """The whole configuration on disk. Raises PreflightError where it is broken."""
         done = self._run("-T")
         if done.rc != 0:
+            what = nginx_config.problem(done.stderr)
             raise PreflightError(
-                f"Nginx's configuration is broken before this rollout touched it: {nginx_config.problem(done.stderr)}; repair it and run again",
+                f"Nginx's configuration is broken before this rollout touched it: {what}; repair it and run again",
                 cmd=list(done.argv),
                 rc=done.rc,
                 stderr=done.stderr,

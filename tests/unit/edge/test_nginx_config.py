@@ -37,7 +37,8 @@ def test_version():
     ("stderr", "found"),
     [
         (
-            'nginx: [emerg] unknown directive "foo" in /etc/nginx/conf.d/x.conf:3\nnginx: configuration file /etc/nginx/nginx.conf test failed\n',
+            'nginx: [emerg] unknown directive "foo" in /etc/nginx/conf.d/x.conf:3\n'
+            "nginx: configuration file /etc/nginx/nginx.conf test failed\n",
             Problem('unknown directive "foo"', "/etc/nginx/conf.d/x.conf", 3),
         ),
         (
@@ -50,7 +51,8 @@ def test_version():
             Problem("bind() to 0.0.0.0:80 failed (98: Address already in use)"),
         ),
         (
-            'nginx: [alert] could not open error log file: open() "/var/log/nginx/error.log" failed\nnginx: [emerg] no "events" section in configuration\n',
+            'nginx: [alert] could not open error log file: open() "/var/log/nginx/error.log" failed\n'
+            'nginx: [emerg] no "events" section in configuration\n',
             Problem('no "events" section in configuration'),
         ),
         ("no answer within 60 s", Problem("no answer within 60 s")),

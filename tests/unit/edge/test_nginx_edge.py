@@ -228,7 +228,7 @@ def test_a_bad_candidate_changes_nothing(host):
 
 def test_a_configuration_that_breaks_with_the_new_file_is_put_back(host):
     host.broken_with = NEW.release
-    with pytest.raises(EdgeError, match="host not found in upstream.*line 3; the former configuration was put back"):
+    with pytest.raises(EdgeError, match=r"host not found in upstream.*line 3; the former configuration was put back"):
         host.edge().shift(NEW)
     assert (host.file.read_text(), host.reloads) == (render(OLD, "before"), 0)
 
@@ -249,7 +249,7 @@ def test_a_reload_that_fails_is_put_back(host):
 
 def test_a_reload_without_effect_is_noticed_and_put_back(host):
     host.deaf = True
-    with pytest.raises(EdgeError, match="still answered by release aaaaaaaaaaaa.*; the former configuration was put back"):
+    with pytest.raises(EdgeError, match=r"still answered by release aaaaaaaaaaaa.*; the former configuration was put back"):
         host.edge().shift(NEW)
     assert host.file.read_text() == render(OLD, "before")
     assert 10 <= host.clock.time < 12

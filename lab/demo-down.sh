@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Remove every trace of the demo: containers, volumes, networks, images, keys and secrets. The engine stays.
+set -euo pipefail
+cd "$(dirname "$0")"
+source ./lib.sh
+./down.sh
+# The hotel's images are tagged by its build script, not by the lab.
+docker images --filter 'reference=hotel/*' --format '{{.Repository}}:{{.Tag}}' | xargs -r docker rmi -f >/dev/null
