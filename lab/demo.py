@@ -53,7 +53,9 @@ def main() -> int:
         for number, act in enumerate(ACTS):
             print(f"  {act.title} ... ", end="", flush=True)
             load.mark(f"begin {number}")
-            played.append(host.deploy(act.version, app_stream_drain_timeout=2) if act.version else host.rollback(app_stream_drain_timeout=2))
+            played.append(
+                host.deploy(act.version, app_stream_drain_timeout=2) if act.version else host.rollback(app_stream_drain_timeout=2)
+            )
             load.mark(f"end {number}")
             print("as it should" if as_expected(host, act, played[-1]) else "NOT as it should", flush=True)
             time.sleep(QUIET)
@@ -82,7 +84,16 @@ def tell(result: Result, played: list[Played]) -> None:
     rows = [head]
     for number, (act, run) in enumerate(zip(ACTS, played)):
         window = result.between(f"begin {number}", f"end {number}")
-        rows.append((act.title, f"{run.seconds:.1f}", str(window.requests), str(window.failed), f"{steady:.0f} ms", f"{window.latency.p99 * 1000:.0f} ms"))
+        rows.append(
+            (
+                act.title,
+                f"{run.seconds:.1f}",
+                str(window.requests),
+                str(window.failed),
+                f"{steady:.0f} ms",
+                f"{window.latency.p99 * 1000:.0f} ms",
+            )
+        )
     rows.append(("all of it", f"{result.seconds:.1f}", str(result.requests), str(result.failed), "", ""))
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     print()

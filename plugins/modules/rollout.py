@@ -112,7 +112,9 @@ options:
     type: float
     default: 10
   watch:
-    description: Seconds after the shift in which a container of the new release that exits, restarts or becomes unhealthy undoes the rollout.
+    description:
+      - Seconds after the shift in which a container of the new release that exits, restarts or becomes unhealthy
+        undoes the rollout.
     type: float
     default: 2
   job_timeout:

@@ -206,7 +206,7 @@ def test_http_fails(lasting, gate, detail):
     result = fails(gate, container=lasting["http"])
     start = f"{subject(lasting['http'])}http :{gate['port']}{gate['path']} did not hold within 1 s; last answer: "
     assert result["msg"].startswith(start)
-    said = result["msg"][len(start) :].partition("; last log line: ")[0]
+    said = result["msg"][len(start) :].partition("; its log says: ")[0]
     assert said == detail or said in detail.split("|")
     assert 0.9 < result["elapsed"] < 1.5
     assert result["container"] == lasting["http"]
@@ -265,7 +265,7 @@ def test_fastcgi_fails(lasting, gate, detail):
     gate = {"type": "fastcgi", "port": 9000, "deadline": 1, **gate}
     result = fails(gate, container=lasting["fpm"])
     opening = f"{subject(lasting['fpm'])}fastcgi :{gate['port']}{gate['path']} did not hold within 1 s; last answer: "
-    assert re.fullmatch(re.escape(opening) + detail + "(; last log line: .*)?", result["msg"]), result["msg"]
+    assert re.fullmatch(re.escape(opening) + detail + "(; its log says: .*)?", result["msg"]), result["msg"]
 
 
 def test_fastcgi_over_a_unix_socket(start, tmp_path):
@@ -300,7 +300,7 @@ def test_exec(lasting):
 def test_exec_fails(lasting, command, title, detail):
     result = fails({"type": "exec", "command": command, "timeout": 0.5, "deadline": 1.4}, container=lasting["http"])
     opening = re.escape(f"{subject(lasting['http'])}exec {title} did not hold within 1.4 s; last answer: ")
-    assert re.fullmatch(opening + detail + "(; last log line: .*)?", result["msg"]), result["msg"]
+    assert re.fullmatch(opening + detail + "(; its log says: .*)?", result["msg"]), result["msg"]
 
 
 # --- health
@@ -347,7 +347,7 @@ def test_a_container_that_exits_fails_at_once_with_its_log(start):
     assert time.monotonic() - began < 6
     assert re.fullmatch(
         rf"container {name} exited with code 7, [0-9.]+ s into its readiness gates; http :8000/: .+;"
-        r" last log line: PDOException: connection refused",
+        r" its log says: PDOException: connection refused",
         result["msg"],
     ), result["msg"]
     assert result["logs"] == ["connecting to the database", "PDOException: connection refused"]

@@ -44,10 +44,20 @@ def _config(args: argparse.Namespace) -> Config:
     streams: list[WebSocketClient | SseClient] = [WebSocketClient(args.ws)] if args.ws else []
     streams += [SseClient(args.sse)] if args.sse else []
     return Config(
-        url=args.url, host=args.host, rate=args.rate, seconds=args.seconds, requests=args.requests,
+        url=args.url,
+        host=args.host,
+        rate=args.rate,
+        seconds=args.seconds,
+        requests=args.requests,
         shapes=default_mix(get=path, post=args.post, body=args.body, slow=args.slow),
-        streams=tuple(streams), version=version, keepalive=args.keepalive, fresh=args.fresh,
-        timeout=args.timeout, rtt=args.rtt, seed=args.seed, allow_container=args.allow_container,
+        streams=tuple(streams),
+        version=version,
+        keepalive=args.keepalive,
+        fresh=args.fresh,
+        timeout=args.timeout,
+        rtt=args.rtt,
+        seed=args.seed,
+        allow_container=args.allow_container,
     )
 
 

@@ -33,9 +33,7 @@ class Pool:
         self._size = config.keepalive
         self._queue: deque[asyncio.Future[Client]] = deque()
 
-    async def send(
-        self, head: h11.Request, body: bytes | None, deadline: float, fresh: bool, newest: bool
-    ) -> tuple[Response, bytes]:
+    async def send(self, head: h11.Request, body: bytes | None, deadline: float, fresh: bool, newest: bool) -> tuple[Response, bytes]:
         """Send one request; return the response and its first bytes. Raises `ExchangeFailed`.
 
         `fresh`: on a connection of its own. `newest`: by the client that was busy last
@@ -66,9 +64,7 @@ class Pool:
         connection.close()
         return response, connection.first_bytes
 
-    async def _exchange(
-        self, client: Client, head: h11.Request, body: bytes | None, deadline: float
-    ) -> tuple[Response, bytes]:
+    async def _exchange(self, client: Client, head: h11.Request, body: bytes | None, deadline: float) -> tuple[Response, bytes]:
         if client.connection is not None:
             over = client.connection.usable()
             if over:

@@ -167,7 +167,10 @@ class Config:
 
 
 def default_mix(
-    get: str = "/", post: str | None = None, body: str = '{"n": {n}, "run": "{run}"}', slow: str | None = None,
+    get: str = "/",
+    post: str | None = None,
+    body: str = '{"n": {n}, "run": "{run}"}',
+    slow: str | None = None,
     post_expect: frozenset[int] = frozenset({200, 201}),
 ) -> tuple[Shape, ...]:
     """The usual mix: 70 % GET and 30 % POST, and a slow GET every 2 s (a 3 s one is then always in flight)."""

@@ -83,9 +83,7 @@ class Engine:
         cpu, started_at = time.process_time(), time.time()
         self.start = loop.time() + 0.02
         started(self.start)
-        self._streams = streams = [
-            make_stream(entry, self.config, self.target, self.start) for entry in self.config.streams
-        ]
+        self._streams = streams = [make_stream(entry, self.config, self.target, self.start) for entry in self.config.streams]
         running = [asyncio.create_task(stream.run()) for stream in streams]
         try:
             seconds = await self._send_all()
@@ -94,9 +92,7 @@ class Engine:
                 stream.stop()
             await asyncio.gather(*running)
         self._pool.close()
-        return self.recorder.result(
-            started_at, seconds, [stream.stats(seconds) for stream in streams], time.process_time() - cpu
-        )
+        return self.recorder.result(started_at, seconds, [stream.stats(seconds) for stream in streams], time.process_time() - cpu)
 
     async def _send_all(self) -> float:
         """Send all that is due; return for how many seconds, once all of it has ended."""
@@ -146,9 +142,7 @@ class Engine:
         first, version = b"", None
         try:
             head, body = self._message(due)
-            response, first = await self._pool.send(
-                head, body, scheduled + (shape.timeout or self.config.timeout), due.fresh, due.newest
-            )
+            response, first = await self._pool.send(head, body, scheduled + (shape.timeout or self.config.timeout), due.fresh, due.newest)
             done = loop.time()
             version = self.config.version(response) if self.config.version else None
             kind, detail = self._judge(due.shape, response)

@@ -66,7 +66,10 @@ class Load:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "load.worker", str(far.fileno())],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))},
-                pass_fds=(far.fileno(),), stdin=subprocess.DEVNULL, stdout=self._stderr, stderr=self._stderr,
+                pass_fds=(far.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=self._stderr,
+                stderr=self._stderr,
                 start_new_session=True,  # Ctrl-C is for the caller, who then stops or drops the load
             )
         finally:
@@ -137,9 +140,7 @@ class Load:
         try:
             job = pickle.dumps(self.config)
         except (pickle.PicklingError, AttributeError, TypeError) as exc:
-            raise LoadError(
-                f"The load cannot go to its process: {exc}. Use functions of a module's top level, no lambda."
-            ) from exc
+            raise LoadError(f"The load cannot go to its process: {exc}. Use functions of a module's top level, no lambda.") from exc
         for shape in self.config.shapes:
             for function in (shape.path, shape.body, shape.check, self.config.version):
                 if getattr(function, "__module__", None) == "__main__" or type(function).__module__ == "__main__":

@@ -48,7 +48,11 @@ class Recorder:
         return self._versions.setdefault(version, len(self._versions))
 
     def result(
-        self, started_at: float, seconds: float, streams: Sequence[StreamStats], cpu_seconds: float,
+        self,
+        started_at: float,
+        seconds: float,
+        streams: Sequence[StreamStats],
+        cpu_seconds: float,
         marks: Sequence[Mark] = (),
     ) -> Result:
         """The frozen result of the run."""
@@ -60,16 +64,28 @@ class Recorder:
         rows = list(zip(s.scheduled, s.done, s.shape, s.ok, s.version))
         successes = [done for _, done, shape, ok, _ in rows if ok and shape in mix and done <= seconds]
         return Result(
-            started_at=started_at, seconds=seconds, rate=self.config.total_rate(),
-            requests=self.requests, ok=self.ok, failed=len(self.failures), failures=tuple(self.failures),
+            started_at=started_at,
+            seconds=seconds,
+            rate=self.config.total_rate(),
+            requests=self.requests,
+            ok=self.ok,
+            failed=len(self.failures),
+            failures=tuple(self.failures),
             latency=latency_of([done - due for due, done, shape, ok, _ in rows if ok and shape in mix]),
             max_gap=max_gap(successes, 0.0, seconds),
             timeline=_timeline(rows, mix, versions),
             versions=_versions(rows, versions),
             shapes={name: _shape(rows, index) for index, name in enumerate(names)},
-            streams=tuple(streams), marks=tuple(marks), connections=dict(self.connections),
-            lag_p99=latency_of(list(self.lags)).p99, cpu_seconds=cpu_seconds, run=self.config.run,
-            samples=s, shape_names=names, mix=mix, version_names=versions,
+            streams=tuple(streams),
+            marks=tuple(marks),
+            connections=dict(self.connections),
+            lag_p99=latency_of(list(self.lags)).p99,
+            cpu_seconds=cpu_seconds,
+            run=self.config.run,
+            samples=s,
+            shape_names=names,
+            mix=mix,
+            version_names=versions,
         )
 
 
@@ -82,11 +98,16 @@ def _timeline(rows, mix: frozenset[int], versions: tuple[str, ...]) -> tuple[Sec
     for second in range(max(seconds, default=-1) + 1):
         part = seconds.get(second, [])
         ok = sum(row[3] for row in part)
-        timeline.append(Second(
-            second, len(part), ok, len(part) - ok,
-            latency_of([done - due for due, done, shape, good, _ in part if good and shape in mix]),
-            count(versions[row[4]] for row in part if row[4] >= 0),
-        ))
+        timeline.append(
+            Second(
+                second,
+                len(part),
+                ok,
+                len(part) - ok,
+                latency_of([done - due for due, done, shape, good, _ in part if good and shape in mix]),
+                count(versions[row[4]] for row in part if row[4] >= 0),
+            )
+        )
     return tuple(timeline)
 
 

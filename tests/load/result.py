@@ -211,12 +211,17 @@ class Result:
                 ok += 1
                 if shape in timed:
                     latencies.append(done - scheduled)
-        failures = tuple(
-            f for f in self.failures if start <= f.scheduled < end and (shapes is None or f.shape in shapes)
-        )
+        failures = tuple(f for f in self.failures if start <= f.scheduled < end and (shapes is None or f.shape in shapes))
         return Window(
-            start, end, requests, ok, requests - ok, latency_of(latencies), max_gap(successes, start, end),
-            failures, count(versions),
+            start,
+            end,
+            requests,
+            ok,
+            requests - ok,
+            latency_of(latencies),
+            max_gap(successes, start, end),
+            failures,
+            count(versions),
         )
 
     def to_dict(self) -> dict:

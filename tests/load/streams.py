@@ -93,10 +93,18 @@ class Stream:
     def stats(self, end: float) -> StreamStats:
         """The frozen numbers; `end` is the run's end."""
         return StreamStats(
-            name=self.spec.name, connects=self._connects, messages=len(self._messages), pushes=self.pushes,
-            unanswered=self.unanswered, cut=self._cut, abnormal=self._abnormal, failed=len(self._failures),
-            closes=dict(self._closes), latency=latency_of(self.latencies),
-            max_gap=max_gap([time for time in self._messages if time <= end], 0.0, end), failures=tuple(self._failures),
+            name=self.spec.name,
+            connects=self._connects,
+            messages=len(self._messages),
+            pushes=self.pushes,
+            unanswered=self.unanswered,
+            cut=self._cut,
+            abnormal=self._abnormal,
+            failed=len(self._failures),
+            closes=dict(self._closes),
+            latency=latency_of(self.latencies),
+            max_gap=max_gap([time for time in self._messages if time <= end], 0.0, end),
+            failures=tuple(self._failures),
         )
 
     def troubles(self) -> int:

@@ -13,9 +13,7 @@ def render(result: Result) -> str:
     """Lines of text: shapes, streams, failures, versions, and what the generator itself cost."""
     head = ("shape", "requests", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms")
     rows = [head]
-    rows += [
-        (name, str(s.requests), str(s.failed), *_milliseconds(s.latency)) for name, s in result.shapes.items()
-    ]
+    rows += [(name, str(s.requests), str(s.failed), *_milliseconds(s.latency)) for name, s in result.shapes.items()]
     rows.append(("all (times: mix)", str(result.requests), str(result.failed), *_milliseconds(result.latency)))
     lines = _columns(rows)
     for s in result.streams:
@@ -48,6 +46,5 @@ def _milliseconds(latency: Latency) -> tuple[str, ...]:
 def _columns(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [
-        "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths)))
-        for row in rows
+        "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))) for row in rows
     ]

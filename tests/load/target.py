@@ -9,9 +9,7 @@ from urllib.parse import urlsplit
 from .errors import TargetRefused
 
 # Not `is_private`: that also covers link-local, benchmarking and other ranges no container has.
-_CONTAINER_NETS = tuple(
-    ipaddress.ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
-)
+_CONTAINER_NETS = tuple(ipaddress.ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
 
 
 @dataclass(frozen=True)
@@ -45,16 +43,13 @@ def parse_target(url: str, allow_container: bool = False) -> Target:
     try:
         address = ipaddress.ip_address(literal)
     except ValueError as exc:
-        raise TargetRefused(
-            f"The host {name!r} is not an IP address. Load goes to 127.0.0.1 (set the Host header with `host`)."
-        ) from exc
+        raise TargetRefused(f"The host {name!r} is not an IP address. Load goes to 127.0.0.1 (set the Host header with `host`).") from exc
     in_container_net = any(address in net for net in _CONTAINER_NETS if net.version == address.version)
     if not address.is_loopback and not in_container_net:
         raise TargetRefused(f"The address {name} is neither loopback nor private. Load goes to 127.0.0.1 or own containers.")
     if not address.is_loopback and not allow_container:
         raise TargetRefused(
-            f"The address {name} is private, not loopback. If it is a container that this test started, "
-            "set allow_container=True."
+            f"The address {name} is private, not loopback. If it is a container that this test started, set allow_container=True."
         )
     path = parts.path or "/"
     if parts.query:

@@ -22,15 +22,19 @@ class WebSocketStream(Stream):
         try:
             # With a socket given, redirects and proxies of the environment are out of the question.
             return await connect(
-                f"ws://{host}{spec.path}", sock=sock, additional_headers=headers, open_timeout=spec.open_timeout,
+                f"ws://{host}{spec.path}",
+                sock=sock,
+                additional_headers=headers,
+                open_timeout=spec.open_timeout,
                 subprotocols=[spec.subprotocol] if spec.subprotocol else None,
-                ping_interval=None, close_timeout=2, max_queue=1024, compression=None,
+                ping_interval=None,
+                close_timeout=2,
+                max_queue=1024,
+                compression=None,
             )
         except InvalidStatus as exc:
             response = exc.response
-            raise ExchangeFailed(
-                "bad_status", f"status {response.status_code} instead of 101", bytes(response.body or b"")
-            ) from exc
+            raise ExchangeFailed("bad_status", f"status {response.status_code} instead of 101", bytes(response.body or b"")) from exc
         except TimeoutError as exc:
             raise ExchangeFailed("timeout", "no whole handshake in time") from exc
         except (InvalidHandshake, EOFError, OSError, ValueError) as exc:

@@ -74,8 +74,15 @@ async def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = await serve(
-        talk, "0.0.0.0", PORT, process_request=answer_http, max_size=65536,
-        ping_interval=20, ping_timeout=20, close_timeout=5, server_header=None,
+        talk,
+        "0.0.0.0",
+        PORT,
+        process_request=answer_http,
+        max_size=65536,
+        ping_interval=20,
+        ping_timeout=20,
+        close_timeout=5,
+        server_header=None,
     )
     print(json.dumps({"message": "listening", "port": PORT, "version": VERSION}), flush=True)
     await stop.wait()

@@ -11,14 +11,14 @@ import typing as t
 from dataclasses import asdict
 
 from ansible_collections.steady.deploy.plugins.module_utils.compose.backend import Target
+from ansible_collections.steady.deploy.plugins.module_utils.compose.split import section
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text
-from ansible_collections.steady.deploy.plugins.module_utils.compose.split import section
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.executor import Executor
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, Wish
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.steps import Step
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 
 
 def outcome_of(executor: Executor) -> Json:
@@ -39,7 +39,9 @@ def diff_of(store: Store, served: str | None, wish: Wish, target: Target | None,
         after = _kept(store, wish.release)
     else:
         services = {
-            service.name: _shown(section(target.model["services"][service.name], target.images[service.image].pin), service.kind, service.replicas)
+            service.name: _shown(
+                section(target.model["services"][service.name], target.images[service.image].pin), service.kind, service.replicas
+            )
             for service in target.services
             if service.kind != ACCESSORY
         }

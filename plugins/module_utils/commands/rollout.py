@@ -44,7 +44,9 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
     """Bring an app to a release, or plan it in check mode. Returns the module's result; raises SteadyError."""
     app = params["app"]
     if not _APP.fullmatch(app):
-        raise SpecError(f"app {app!r} is no name for an app: use lower-case letters, digits and hyphens, a letter first, 40 characters at most")
+        raise SpecError(
+            f"app {app!r} is no name for an app: use lower-case letters, digits and hyphens, a letter first, 40 characters at most"
+        )
     port_range = parse_range(params["port_range"])
     params = {**params, "env_files": [os.path.join(params["project_dir"] or "/", path) for path in params["env_files"]]}
     store = Store(params["state_dir"], app)

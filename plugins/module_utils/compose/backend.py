@@ -12,13 +12,14 @@ from ansible_collections.steady.deploy.plugins.module_utils.compose import split
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DEFINITION_LABEL, KIND_LABEL, RELEASE_LABEL, DockerCli
 from ansible_collections.steady.deploy.plugins.module_utils.compose.images import Image
 from ansible_collections.steady.deploy.plugins.module_utils.compose.plugs import plug, plugged, unplug
+from ansible_collections.steady.deploy.plugins.module_utils.compose.ports import allocate, listening
 from ansible_collections.steady.deploy.plugins.module_utils.compose.record import plugs_of, services_from, to_record
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
 from ansible_collections.steady.deploy.plugins.module_utils.core.container import ContainerState
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import GateError, SpecError
+from ansible_collections.steady.deploy.plugins.module_utils.core.logs import telling_line
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import checked
-from ansible_collections.steady.deploy.plugins.module_utils.compose.ports import allocate, listening
 from ansible_collections.steady.deploy.plugins.module_utils.probe.base import Probe
 from ansible_collections.steady.deploy.plugins.module_utils.probe.gate import Gate
 from ansible_collections.steady.deploy.plugins.module_utils.probe.poller import hold
@@ -74,7 +75,9 @@ class ComposeBackend:
         missing = tuple(image.reference for image in self._target.images.values() if not image.present) if self._target else ()
         return releases, tuple(self._accessory(service, accessories) for service in self._wanted_accessories()), missing
 
-    def _release(self, release: str, containers: t.Sequence[ContainerState], accessories: t.Sequence[ContainerState], history: t.Sequence[str]) -> Release:
+    def _release(
+        self, release: str, containers: t.Sequence[ContainerState], accessories: t.Sequence[ContainerState], history: t.Sequence[str]
+    ) -> Release:
         mine = [state for state in containers if state.label(RELEASE_LABEL) == release]
         record = self._store.record(release) or {}
         wanted = {service.name: (service.kind, service.replicas) for service in services_from(record)}
@@ -87,7 +90,9 @@ class ComposeBackend:
                 found = [state for state in mine if state.service == name]
                 running = sum(state.running for state in found)
                 units.append(Unit(name, kind, replicas, running, len(found)))
-        done = tuple(state.service for state in mine if state.label(KIND_LABEL) == JOB and state.status == "exited" and state.exit_code == 0)
+        done = tuple(
+            state.service for state in mine if state.label(KIND_LABEL) == JOB and state.status == "exited" and state.exit_code == 0
+        )
         whole = plugged(f"{self._app}-{release}", record.get("plugs") or {}, accessories)
         return Release(release, release in history, tuple(units), whole, done)
 
@@ -108,7 +113,9 @@ class ComposeBackend:
         path = self._store.write_base(split.base_document(self._target.model, self._target.services, self._app))
         done = self._compose(self._app, path, "up", "-d", *_QUIET, "--no-deps", *accessories)
         checked(done, f"can't start accessories {', '.join(accessories)}")
-        mine = {state.id: state for state in self._cli.containers(self._app) if state.service in accessories and not state.label(RELEASE_LABEL)}
+        mine = {
+            state.id: state for state in self._cli.containers(self._app) if state.service in accessories and not state.label(RELEASE_LABEL)
+        }
         checks = [
             Check(Gate(type="health", success_threshold=1, interval=0.2) if state.health else None, state.id) for state in mine.values()
         ]
@@ -131,7 +138,9 @@ class ComposeBackend:
         """Write a new release down, with ports that nobody else has."""
         target = self._target
         if target is None or target.release != release:
-            raise SpecError(f"the record of release {release} is missing or damaged, so it can't be started again; roll out from the compose file")
+            raise SpecError(
+                f"the record of release {release} is missing or damaged, so it can't be started again; roll out from the compose file"
+            )
         pins = {reference: image.pin for reference, image in target.images.items()}
         copies = self._store.copy_files(release, target.files)
         sizes = {service.name: service.replicas for service in target.services if service.kind == WEB and service.port is not None}
@@ -159,7 +168,9 @@ class ComposeBackend:
             found = ()
         if not found:
             file = self._store.compose_file(release)
-            checked(self._compose(self._project(release), file, "run", "-d", "--no-deps", "--name", name, service), f"can't start job {service}")
+            checked(
+                self._compose(self._project(release), file, "run", "-d", "--no-deps", "--name", name, service), f"can't start job {service}"
+            )
         deadline = self._clock.monotonic() + timeout
         while True:
             state = next(iter(self._cli.inspect([name])), None)
@@ -169,12 +180,18 @@ class ComposeBackend:
                 break
             if self._clock.monotonic() > deadline:
                 self._cli.stop([name])
-                raise GateError(f"job {service} of release {release} did not end within {timeout:g} s and was stopped", logs=self.logs(name))
+                raise GateError(
+                    f"job {service} of release {release} did not end within {timeout:g} s and was stopped", logs=self.logs(name)
+                )
             self._clock.sleep(0.1)
         if state.exit_code != 0:
             logs = self.logs(name)
-            last = next((line.strip() for line in reversed(logs) if line.strip()), "nothing logged")
-            raise GateError(f"job {service} of release {release} failed with exit code {state.exit_code}; last log line: {last}", service=service, logs=logs)
+            said = telling_line(logs) or "nothing"
+            raise GateError(
+                f"job {service} of release {release} failed with exit code {state.exit_code}; its log says: {said}",
+                service=service,
+                logs=logs,
+            )
 
     def start(self, release: str, services: t.Sequence[str]) -> None:
         """See Backend.start."""

@@ -12,7 +12,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.container impor
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import PreflightError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed, Runner, checked
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 APP_LABEL = "steady.app"
 RELEASE_LABEL = "steady.release"
 KIND_LABEL = "steady.kind"
@@ -48,7 +48,9 @@ class DockerCli:
             raise PreflightError(f"Docker Compose {found} is too old: {'.'.join(map(str, MINIMUM_COMPOSE))} or later is needed")
         return engine.stdout.strip(), found
 
-    def compose(self, project: str, files: t.Sequence[str], env_files: t.Sequence[str], *args: str, timeout: float | None = None) -> Completed:
+    def compose(
+        self, project: str, files: t.Sequence[str], env_files: t.Sequence[str], *args: str, timeout: float | None = None
+    ) -> Completed:
         """Run ``docker compose -p PROJECT ...``."""
         argv = ["docker", "compose", "-p", project]
         for path in files:

@@ -27,7 +27,8 @@ def check_room(cli: DockerCli, wish: Wish, observed: Observed) -> None:
     release = observed.release(wish.release)
     running = {unit.service: unit.running for unit in release.units} if release else {}
     needed = sum(
-        max(service.memory, _LEAST_MEMORY) * max(0, service.replicas - running.get(service.name, 0)) for service in wish.of(WEB, WORKER, SINGLETON)
+        max(service.memory, _LEAST_MEMORY) * max(0, service.replicas - running.get(service.name, 0))
+        for service in wish.of(WEB, WORKER, SINGLETON)
     )
     available = _available_memory()
     if available is not None and needed > available:
@@ -41,7 +42,10 @@ def check_room(cli: DockerCli, wish: Wish, observed: Observed) -> None:
             stat = os.statvfs(path)
             free = stat.f_bavail * stat.f_frsize
             if free < _LEAST_DISK:
-                raise PreflightError(f"too little disk space in {path}: {free // MIB} MiB are free, {_LEAST_DISK // MIB} MiB are needed; free some with `docker image prune`")
+                raise PreflightError(
+                    f"too little disk space in {path}: {free // MIB} MiB are free, "
+                    f"{_LEAST_DISK // MIB} MiB are needed; free some with `docker image prune`"
+                )
 
 
 def _available_memory() -> int | None:

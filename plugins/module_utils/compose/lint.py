@@ -25,7 +25,11 @@ def lint(model: Json, services: t.Sequence[Service]) -> list[str]:
             warnings += _open_ports(service.name, raw)
         else:
             wrong += _not_twice(service, raw, model)
-        if service.kind not in (ACCESSORY, JOB) and str(raw.get("restart") or "no") == "no" and not (raw.get("deploy") or {}).get("restart_policy"):
+        if (
+            service.kind not in (ACCESSORY, JOB)
+            and str(raw.get("restart") or "no") == "no"
+            and not (raw.get("deploy") or {}).get("restart_policy")
+        ):
             warnings.append(f"service {service.name} has no `restart` policy: it stays down after a reboot; set `restart: unless-stopped`")
     if not any(service.kind == WEB and service.port is not None for service in services):
         wrong.append("no service takes traffic: give one `x-steady: {kind: web, port: <its container port>}`")
@@ -42,7 +46,9 @@ def _not_twice(service: Service, raw: Json, model: Json) -> list[str]:
     for port in raw.get("ports") or ():
         if port.get("published"):
             shown = f"{port['published']}:{port['target']}"
-            instead = f"remove it and name the container port with `x-steady: {{port: {port['target']}}}`" if service.kind == WEB else "remove it"
+            instead = (
+                f"remove it and name the container port with `x-steady: {{port: {port['target']}}}`" if service.kind == WEB else "remove it"
+            )
             wrong.append(f"service {name} publishes the fixed host port {shown}: two releases can't share it, {instead}")
     if service.kind == WEB and raw.get("network_mode") == "host":
         wrong.append(f"service {name} has `network_mode: host`: two releases can't share the host's ports, remove it")
@@ -51,20 +57,27 @@ def _not_twice(service: Service, raw: Json, model: Json) -> list[str]:
         if how and (how.get("ipv4_address") or how.get("ipv6_address")):
             wrong.append(f"service {name} has a static address in network {network}: two releases can't share it, remove it")
         elif external and service.kind == WEB:
-            wrong.append(f"service {name} is in the external network {network}: names of two releases would mix there, use a network of the app")
+            wrong.append(
+                f"service {name} is in the external network {network}: names of two releases would mix there, use a network of the app"
+            )
     if service.kind == SINGLETON and service.replicas != 1:
         wrong.append(f"service {name} is a singleton with {service.replicas} replicas: a singleton has one")
     if service.replicas < 1 and service.kind != JOB:
         wrong.append(f"service {name} has {service.replicas} replicas: at least one is needed")
     if service.port is not None and not service.gates:
         wrong.append(f"service {name} takes traffic but nothing says when it is ready: add a gate to its `x-steady`, or a `healthcheck`")
-    wrong += [f"service {name} has a health gate but no `healthcheck`: add one" for gate in service.gates if gate.type == "health" and not service.has_healthcheck]
+    wrong += [
+        f"service {name} has a health gate but no `healthcheck`: add one"
+        for gate in service.gates
+        if gate.type == "health" and not service.has_healthcheck
+    ]
     return wrong
 
 
 def _open_ports(name: str, raw: Json) -> list[str]:
     return [
-        f"service {name} publishes port {port['published']} on every address: Docker opens it past the host's firewall, prefix it with 127.0.0.1:"
+        f"service {name} publishes port {port['published']} on every address: "
+        "Docker opens it past the host's firewall, prefix it with 127.0.0.1:"
         for port in raw.get("ports") or ()
         if port.get("published") and port.get("host_ip", "0.0.0.0") in ("", "0.0.0.0", "::")
     ]

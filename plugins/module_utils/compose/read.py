@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DockerCli
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import CommandError, SpecError
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 EXTENSION = "x-steady"
 DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 

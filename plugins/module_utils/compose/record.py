@@ -11,7 +11,7 @@ from dataclasses import asdict
 from ansible_collections.steady.deploy.plugins.module_utils.probe.gate import Gate
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Service
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 
 
 def to_record(
@@ -40,7 +40,9 @@ def services_from(record: Json) -> tuple[Service, ...]:
 
 def _service(raw: Json) -> Service:
     known = {key: _tuples(value) for key, value in raw.items() if key in Service.__dataclass_fields__}
-    known["gates"] = tuple(Gate(**{key: _tuples(value) for key, value in gate.items() if key in Gate.__dataclass_fields__}) for gate in raw["gates"])
+    known["gates"] = tuple(
+        Gate(**{key: _tuples(value) for key, value in gate.items() if key in Gate.__dataclass_fields__}) for gate in raw["gates"]
+    )
     return Service(**known)
 
 
@@ -51,7 +53,9 @@ def _tuples(value: t.Any) -> t.Any:
 
 def plugs_of(model: Json, services: t.Sequence[Service]) -> dict[str, dict[str, list[str]]]:
     """Which accessories go into which of a release's networks, and under which names."""
-    replaced = {name for service in services if service.kind != "accessory" for name in model["services"][service.name].get("networks") or ()}
+    replaced = {
+        name for service in services if service.kind != "accessory" for name in model["services"][service.name].get("networks") or ()
+    }
     plugs: dict[str, dict[str, list[str]]] = {}
     for service in services:
         if service.kind == "accessory":

@@ -74,7 +74,8 @@ def _ordered(service: Service, raw: Json, kinds: t.Mapping[str, str], model: Jso
             waits.append(name)
     if service.kind == JOB:
         web_waits_for_job = any(
-            kinds[name] == WEB and (other.get("depends_on") or {}).get(service.name, {}).get("condition") == "service_completed_successfully"
+            kinds[name] == WEB
+            and (other.get("depends_on") or {}).get(service.name, {}).get("condition") == "service_completed_successfully"
             for name, other in model["services"].items()
         )
     return replace(service, waits_for=tuple(waits), before_start=web_waits_for_job)
@@ -94,7 +95,9 @@ def _port(name: str, kind: str, why: str, raw: Json, said: t.Any) -> int | None:
     if kind == WEB:
         open_ports = [port["target"] for port in raw.get("ports") or () if not port.get("published")]
         if len(open_ports) > 1:
-            raise SpecError(f"service {name}: it publishes ports {', '.join(map(str, open_ports))}; name the edge's one with `x-steady: {{port: ...}}`")
+            raise SpecError(
+                f"service {name}: it publishes ports {', '.join(map(str, open_ports))}; name the edge's one with `x-steady: {{port: ...}}`"
+            )
         if open_ports:
             return int(open_ports[0])
     return None
@@ -130,4 +133,3 @@ def health_deadline(check: Json) -> float:
     interval = seconds(check.get("interval")) or 30.0
     timeout = seconds(check.get("timeout")) or 30.0
     return max(60.0, (seconds(check.get("start_period")) or 0.0) + (interval + timeout) * int(check.get("retries") or 3))
-

@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import APP_LABEL, DEFINITION_LABEL, KIND_LABEL, RELEASE_LABEL
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, WEB, Service
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 # Not part of what runs: read by us, by the build, or by a start order that the engine keeps itself.
 _DROPPED = ("x-steady", "build", "depends_on", "profiles", "pull_policy", "container_name", "scale")
 
@@ -142,9 +142,16 @@ def _document(model: Json, project: str, sections: Json, private: bool) -> Json:
             if not entry.get("external"):
                 # Compose then names it after the release project. A fixed subnet could not exist twice.
                 document["networks"][key] = {name: value for name, value in entry.items() if name not in ("name", "ipam")}
-    volumes = {volume["source"] for made in sections.values() for volume in made.get("volumes") or () if volume.get("type") == "volume" and volume.get("source")}
+    volumes = {
+        volume["source"]
+        for made in sections.values()
+        for volume in made.get("volumes") or ()
+        if volume.get("type") == "volume" and volume.get("source")
+    }
     document["volumes"] = {
-        key: {"name": (entry or {}).get("name") or key, "external": True} for key, entry in (model.get("volumes") or {}).items() if key in volumes
+        key: {"name": (entry or {}).get("name") or key, "external": True}
+        for key, entry in (model.get("volumes") or {}).items()
+        if key in volumes
     }
     for kind in ("configs", "secrets"):
         document[kind] = {

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the host keeps of an app: ``/var/lib/steady/<app>``, readable by root only.
 
-    lock  journal.jsonl  base.json  releases/<id>/{compose.json,release.json,files/}
+lock  journal.jsonl  base.json  releases/<id>/{compose.json,release.json,files/}
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text, sync_folder, write_atomic
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 
 
 class Store:

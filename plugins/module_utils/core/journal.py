@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import write_atomic
 
-Entry = t.Dict[str, t.Any]
+Entry = dict[str, t.Any]
 # Some hundred rollouts: enough to look back on, small enough to read whole.
 MAX_BYTES = 1_000_000
 

@@ -62,10 +62,9 @@ class SubprocessRunner:
         try:
             done = subprocess.run(
                 list(argv),
-                input=stdin if stdin is not None else None,
+                input=stdin,
                 stdin=subprocess.DEVNULL if stdin is None else None,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 timeout=timeout,
                 env={**self._base_env, **(env or {})},
                 cwd=cwd,

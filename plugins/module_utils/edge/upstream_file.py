@@ -58,6 +58,10 @@ map $remote_addr ${variable}_upstream {{
     127.0.0.1 $upstream_addr;
     ::1       $upstream_addr;
 }}
+# For the access log.
+map "" ${variable}_served {{
+    default   "{release}";
+}}
 """
 
 
@@ -118,8 +122,8 @@ _STATEMENTS = (
     ("upstream", re.compile(r"upstream (\S+) \{\Z")),
     ("server", re.compile(r"server 127\.0\.0\.1:(\d{1,5})( [a-z_]+=\w+)*;\Z")),
     ("placeholder", re.compile(r"server 127\.0\.0\.1:9 down;\Z")),
-    ("map", re.compile(r"map \$remote_addr \$(\w+) \{\Z")),
-    ("shown", re.compile(r'(?:127\.0\.0\.1|::1) +"([^"]*)";\Z')),
+    ("map", re.compile(r'map (?:\$remote_addr|"") \$(\w+) \{\Z')),
+    ("shown", re.compile(r'(?:127\.0\.0\.1|::1|default) +"([^"]+)";\Z')),
     ("rest", re.compile(r"(?:127\.0\.0\.1|::1) +\$upstream_addr;\Z|default +\"\";\Z|zone \S+ \w+;\Z|keepalive\w* [^;{}]+;\Z")),
     ("end", re.compile(r"\}\Z")),
     ("comment", re.compile(r"#|\Z")),

@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
 from ansible_collections.steady.deploy.plugins.module_utils.core.container import ContainerState
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import GateError, SteadyError
+from ansible_collections.steady.deploy.plugins.module_utils.core.logs import telling_line
 from ansible_collections.steady.deploy.plugins.module_utils.probe.base import Answer, Probe
 from ansible_collections.steady.deploy.plugins.module_utils.probe.match import check_jmespath
 from ansible_collections.steady.deploy.plugins.module_utils.probe.track import Check, Track
@@ -180,8 +181,8 @@ class _Poll:
                 logs = [f"no log lines: {exc.message}"]
         message = f"{subject}: {what}" if what.startswith(("gate", "the probe")) else f"{subject} {what}"
         message += f"; {answers}" if answers else ""
-        last = next((one_line(line) for line in reversed(logs) if line.strip()), "")
-        message += f"; last log line: {last}" if last else ""
+        telling = telling_line(logs)
+        message += f"; its log says: {telling}" if telling else ""
         state = self._states.get(container) or self._before.get(container)
         return GateError(
             message,

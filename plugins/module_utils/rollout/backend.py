@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.steady.deploy.plugins.module_utils.core.container import ContainerState
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Release
 
+
 class Backend(t.Protocol):
     """Runs the releases of one app. Each method may be repeated; each raises a SteadyError that says what went wrong."""
 

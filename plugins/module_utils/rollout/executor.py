@@ -12,6 +12,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Cl
 from ansible_collections.steady.deploy.plugins.module_utils.core.container import ContainerState
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import GateError, SteadyError
 from ansible_collections.steady.deploy.plugins.module_utils.core.journal import Journal
+from ansible_collections.steady.deploy.plugins.module_utils.core.logs import telling_line
 from ansible_collections.steady.deploy.plugins.module_utils.edge.base import Drained, Edge, Flight, Served, Upstream
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.backend import Backend
@@ -68,7 +69,9 @@ class Executor:
                 self.warnings.append(f"could not {step.text}: {exc.message}; the next run tries again")
             except Exception as exc:
                 # A fault of our own must not leave users with half a rollout either.
-                raise SteadyError(f"unexpected {type(exc).__name__} while the rollout was to {step.text}: {exc}", exception=traceback.format_exc()) from exc
+                raise SteadyError(
+                    f"unexpected {type(exc).__name__} while the rollout was to {step.text}: {exc}", exception=traceback.format_exc()
+                ) from exc
             else:
                 self._told(step, begun, None)
 
@@ -78,7 +81,13 @@ class Executor:
         if failure is not None:
             entry["failed"] = failure
         self.timeline.append(entry)
-        self._journal.write("failed" if failure else "done", action=step.action, release=step.release, seconds=seconds, **({"error": failure} if failure else {}))
+        self._journal.write(
+            "failed" if failure else "done",
+            action=step.action,
+            release=step.release,
+            seconds=seconds,
+            **({"error": failure} if failure else {}),
+        )
 
     def _gate(self, step: s.Step) -> None:
         self.gates += self._backend.hold(step.release, step.services)
@@ -145,9 +154,9 @@ class Executor:
             wrong = _worse(before, state)
             if wrong:
                 logs = self._backend.logs(container) if state else []
-                last = next((line.strip() for line in reversed(logs) if line.strip()), "")
+                telling = telling_line(logs)
                 raise GateError(
-                    f"{before.title} {wrong} after it was ready" + (f"; last log line: {last}" if last else ""),
+                    f"{before.title} {wrong} after it was ready" + (f"; its log says: {telling}" if telling else ""),
                     service=before.service,
                     container=before.name,
                     logs=logs,

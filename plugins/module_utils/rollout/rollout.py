@@ -34,7 +34,9 @@ class Outcome:
 class Rollout:
     """Brings one app to one release."""
 
-    def __init__(self, wish: Wish, options: Options, backend: Backend, edge: Edge, journal: Journal, executor: Executor, journal_path: str) -> None:
+    def __init__(
+        self, wish: Wish, options: Options, backend: Backend, edge: Edge, journal: Journal, executor: Executor, journal_path: str
+    ) -> None:
         self._wish = wish
         self._options = options
         self._backend = backend

@@ -21,9 +21,7 @@ def booked(result) -> None:
 
 
 def test_good_server_sees_the_mix_and_nothing_fails():
-    result, server = run(
-        ok, shapes=default_mix(get="/", post="/book"), rate=400, seconds=2, keepalive=32, fresh=0.1, host="hotel.test"
-    )
+    result, server = run(ok, shapes=default_mix(get="/", post="/book"), rate=400, seconds=2, keepalive=32, fresh=0.1, host="hotel.test")
     booked(result)
     assert result.clean and result.requests == 800 == len(server.requests)
     assert {request.headers["host"] for request in server.requests} == {"hotel.test"}
@@ -147,9 +145,7 @@ def test_connect_that_never_comes_through():
                 sock.connect_ex(address)
             await asyncio.sleep(0.1)
             try:
-                return await generate(
-                    config(f"http://127.0.0.1:{address[1]}/", connect_timeout=0.2, rate=40, fresh=0.5)
-                )
+                return await generate(config(f"http://127.0.0.1:{address[1]}/", connect_timeout=0.2, rate=40, fresh=0.5))
             finally:
                 for sock in fill:
                     sock.close()
@@ -270,7 +266,8 @@ def test_checks_count_and_cannot_get_lost():
     assert result.shapes["good"].failed == 0
     assert set(result.kinds()) == {"check_failed"}
     assert {f.shape: f.detail for f in result.failures} == {
-        "bad": "body is ko", "raise": "the check raised ValueError: no good",
+        "bad": "body is ko",
+        "raise": "the check raised ValueError: no good",
     }
     assert result.failed == result.shapes["bad"].requests + result.shapes["raise"].requests
 
@@ -295,9 +292,7 @@ def test_broken_functions_of_the_caller_are_counted(changes):
 
 
 def test_callables_make_paths_and_bodies():
-    result, server = run(
-        ok, shapes=(Shape("post", "POST", path=lambda n: f"/room/{n}", body=lambda n: b"x" * (n * 3000)),), rate=40
-    )
+    result, server = run(ok, shapes=(Shape("post", "POST", path=lambda n: f"/room/{n}", body=lambda n: b"x" * (n * 3000)),), rate=40)
     assert result.clean
     assert sorted(len(request.body) for request in server.requests) == [n * 3000 for n in range(10)]
     assert {request.target for request in server.requests} == {f"/room/{n}" for n in range(10)}

@@ -54,9 +54,7 @@ def workers(name: str) -> set[str]:
 
 
 def under_load(url: str, reloads: int, name: str, rtt: float = 0.0):
-    config = Config(
-        url=url, shapes=default_mix(post="/book"), rate=200, seconds=60, rtt=rtt, host="hotel.test", keepalive=32
-    )
+    config = Config(url=url, shapes=default_mix(post="/book"), rate=200, seconds=60, rtt=rtt, host="hotel.test", keepalive=32)
     with Load(config) as load:
         time.sleep(2)
         for number in range(reloads):

@@ -183,7 +183,9 @@ def test_command_line_as_a_program_gives_the_table_on_ctrl_c():
     with serving() as server:
         program = subprocess.Popen(
             [sys.executable, "-m", "load", "--url", server.url, "--seconds", "60"],
-            cwd=TESTS, stdout=subprocess.PIPE, text=True,
+            cwd=TESTS,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert wait_until(lambda: len(server.requests) > 10)
         program.send_signal(signal.SIGINT)

@@ -47,7 +47,8 @@ def test_totals_shapes_versions_and_timeline():
     assert result.latency.count == 4 and result.latency.max == pytest.approx(1.0)
     assert result.shapes["slow"].latency.p50 == pytest.approx(1.1) and result.shapes["get"].failed == 1
     assert {name: (v.count, v.first, v.last) for name, v in result.versions.items()} == {
-        "a": (3, 0.1, 1.7), "b": (2, 2.5, 3.1),
+        "a": (3, 0.1, 1.7),
+        "b": (2, 2.5, 3.1),
     }
     assert [(s.requests, s.ok, s.failed) for s in result.timeline] == [(3, 3, 0), (2, 1, 1), (0, 0, 0), (1, 1, 0)]
     assert result.timeline[1].versions == {"b": 1}

@@ -15,8 +15,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encod
 
 def load(url: str, stream, seconds: float = 1.0) -> Config:
     """Next to no requests: the stream is what is looked at."""
-    return Config(url=url, shapes=(Shape("get", expect=frozenset(range(100, 600))),), rate=1, seconds=seconds,
-                  streams=(stream,), timeout=1)
+    return Config(url=url, shapes=(Shape("get", expect=frozenset(range(100, 600))),), rate=1, seconds=seconds, streams=(stream,), timeout=1)
 
 
 def websocket(handler, seconds: float = 1.0, process_request=None, **spec):

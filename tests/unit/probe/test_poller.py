@@ -131,7 +131,7 @@ def test_the_deadline_with_the_last_answer_and_log_lines():
     assert world.elapsed == pytest.approx(10.0)
     assert error.message == (
         "service web (demo-1f-web-1): gate http :80/readyz did not hold within 10 s;"
-        " last answer: HTTP 503 Service Unavailable: db down; last log line: boom"
+        " last answer: HTTP 503 Service Unavailable: db down; its log says: boom"
     )
     assert asked == ["c1"]
     assert len(error.facts["logs"]) == 20
@@ -224,7 +224,7 @@ def test_a_container_that_dies_fails_at_once(change, what):
     assert 3.2 <= world.elapsed <= 3.2 + 0.55
     assert error.message == (
         f"service web (demo-1f-web-1) {what}, {world.elapsed:.1f} s into its readiness gates;"
-        " http :80/readyz: HTTP 503 Service Unavailable: db down; last log line: Fatal error"
+        " http :80/readyz: HTTP 503 Service Unavailable: db down; its log says: Fatal error"
     )
     assert error.facts["logs"] == ["Fatal error", " "]
 
