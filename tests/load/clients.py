@@ -29,7 +29,7 @@ class Pool:
         self._config = config
         self._target = target
         self._recorder = recorder
-        self._idle = deque(Client() for _ in range(config.keepalive))
+        self._idle = deque(Client() for dummy in range(config.keepalive))
         self._size = config.keepalive
         self._queue: deque[asyncio.Future[Client]] = deque()
 

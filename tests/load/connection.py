@@ -203,7 +203,7 @@ async def open_connection(target: Target, timeout: float, rtt: float = 0.0) -> C
     sock = await open_socket(target, timeout)
     loop = asyncio.get_running_loop()
     try:
-        _, connection = await loop.create_connection(lambda: Connection(sock, rtt), sock=sock)
+        dummy, connection = await loop.create_connection(lambda: Connection(sock, rtt), sock=sock)
     except OSError as exc:  # reset between accept and now
         sock.close()
         raise ExchangeFailed("connect_failed", _errno(exc)) from exc

@@ -62,7 +62,7 @@ class Recorder:
         versions = tuple(self._versions)
         mix = frozenset(i for i, shape in enumerate(self.config.shapes) if shape.rate is None)
         rows = list(zip(s.scheduled, s.done, s.shape, s.ok, s.version))
-        successes = [done for _, done, shape, ok, _ in rows if ok and shape in mix and done <= seconds]
+        successes = [done for dummy, done, shape, ok, dummy in rows if ok and shape in mix and done <= seconds]
         return Result(
             started_at=started_at,
             seconds=seconds,
@@ -71,7 +71,7 @@ class Recorder:
             ok=self.ok,
             failed=len(self.failures),
             failures=tuple(self.failures),
-            latency=latency_of([done - due for due, done, shape, ok, _ in rows if ok and shape in mix]),
+            latency=latency_of([done - due for due, done, shape, ok, dummy in rows if ok and shape in mix]),
             max_gap=max_gap(successes, 0.0, seconds),
             timeline=_timeline(rows, mix, versions),
             versions=_versions(rows, versions),
@@ -104,7 +104,7 @@ def _timeline(rows, mix: frozenset[int], versions: tuple[str, ...]) -> tuple[Sec
                 len(part),
                 ok,
                 len(part) - ok,
-                latency_of([done - due for due, done, shape, good, _ in part if good and shape in mix]),
+                latency_of([done - due for due, done, shape, good, dummy in part if good and shape in mix]),
                 count(versions[row[4]] for row in part if row[4] >= 0),
             )
         )
@@ -113,7 +113,7 @@ def _timeline(rows, mix: frozenset[int], versions: tuple[str, ...]) -> tuple[Sec
 
 def _versions(rows, versions: tuple[str, ...]) -> dict[str, Version]:
     found: dict[str, Version] = {}
-    for _, done, _, _, version in rows:
+    for dummy, done, dummy, dummy, version in rows:
         if version >= 0:
             seen = found.get(versions[version], Version(0, done, done))
             found[versions[version]] = Version(seen.count + 1, min(seen.first, done), max(seen.last, done))
@@ -122,5 +122,5 @@ def _versions(rows, versions: tuple[str, ...]) -> dict[str, Version]:
 
 def _shape(rows, index: int) -> ShapeStats:
     part = [row for row in rows if row[2] == index]
-    good = [done - due for due, done, _, ok, _ in part if ok]
+    good = [done - due for due, done, dummy, ok, dummy in part if ok]
     return ShapeStats(len(part), len(good), len(part) - len(good), latency_of(good))

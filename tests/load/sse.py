@@ -106,7 +106,7 @@ class SseStream(Stream):
         *lines, link.rest = (link.rest + data).split(b"\n")
         for line in lines:
             line = line.rstrip(b"\r")
-            name, _, value = line.partition(b":")
+            name, dummy, value = line.partition(b":")
             if not line:
                 if link.has_data:
                     self.got_message()

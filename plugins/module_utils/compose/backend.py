@@ -100,17 +100,16 @@ class ComposeBackend:
         return tuple(service for service in self._target.services if service.kind == ACCESSORY) if self._target else ()
 
     def _accessory(self, service: Service, found: t.Sequence[ContainerState]) -> Accessory:
-        assert self._target
         mine = [state for state in found if state.service == service.name]
         running = sum(state.running for state in mine) >= service.replicas
-        current = all(state.label(DEFINITION_LABEL) == split.definition(self._target.model, service) for state in mine)
+        current = all(state.label(DEFINITION_LABEL) == split.definition(self._wished().model, service) for state in mine)
         return Accessory(service.name, running, bool(mine), current)
 
     def base_up(self, accessories: t.Sequence[str]) -> None:
         """See Backend.base_up."""
-        assert self._target
+        target = self._wished()
         self._make_volumes()
-        path = self._store.write_base(split.base_document(self._target.model, self._target.services, self._app))
+        path = self._store.write_base(split.base_document(target.model, target.services, self._app))
         done = self._compose(self._app, path, "up", "-d", *_QUIET, "--no-deps", *accessories)
         checked(done, f"can't start accessories {', '.join(accessories)}")
         mine = {
@@ -255,6 +254,12 @@ class ComposeBackend:
     def ports(self, release: str) -> dict[str, tuple[int, ...]]:
         """See Backend.ports."""
         return {name: tuple(numbers) for name, numbers in ((self._store.record(release) or {}).get("ports") or {}).items()}
+
+    def _wished(self) -> Target:
+        """The release as the compose file has it. Raises SpecError for a rollback, which has none."""
+        if self._target is None:
+            raise SpecError("a rollback can't start accessories: it has no compose file; run the deploy play once to bring them up")
+        return self._target
 
     def _services(self, release: str) -> tuple[Service, ...]:
         """The services of a release. Gates of the wish win: they may change without a new release."""

@@ -37,7 +37,7 @@ def check_room(cli: DockerCli, wish: Wish, observed: Observed) -> None:
             f"{available // MIB} MiB are available; free memory, or reserve less in `deploy.resources.reservations`"
         )
     folder = cli.runner.run(["docker", "info", "--format", "{{.DockerRootDir}}"]).stdout.strip()
-    for path in {folder, "/var/lib"}:
+    for path in (folder, "/var/lib"):
         if path and os.path.isdir(path):
             stat = os.statvfs(path)
             free = stat.f_bavail * stat.f_frsize

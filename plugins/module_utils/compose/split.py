@@ -100,7 +100,7 @@ def release_document(
 
 def section(raw: Json, image: str) -> Json:
     """One service's section as it runs: cleaned of what only we or a build read, with ``image`` in its place."""
-    made = {key: copy.deepcopy(value) for key, value in raw.items() if key not in _DROPPED and value not in (None, {}, [])}
+    made = {key: copy.deepcopy(value) for key, value in raw.items() if key not in _DROPPED and _says_something(key, value)}
     made["image"] = image
     if made.get("restart") == "always":
         # The same while it runs; but after a reboot `always` would also start what a rollout has stopped,
@@ -112,6 +112,11 @@ def section(raw: Json, image: str) -> Json:
     if deploy:
         made["deploy"] = deploy
     return made
+
+
+def _says_something(key: str, value: t.Any) -> bool:
+    """An empty value is none, but an empty command or entrypoint replaces the image's own."""
+    return value is not None and (key in ("command", "entrypoint") or value not in ({}, []))
 
 
 def volumes_of(model: Json) -> dict[str, Json]:

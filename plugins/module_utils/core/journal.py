@@ -15,6 +15,7 @@ import os
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import write_atomic
 
 Entry = dict[str, t.Any]
@@ -30,10 +31,20 @@ class Journal:
         self._rollout = rollout
         self._clock = clock
         self._on_entry = on_entry
+        self.lenient = False
 
     def write(self, event: str, **facts: t.Any) -> None:
-        """Append one entry and make it durable."""
+        """Append one entry and make it durable. Raises SteadyError where that fails, unless ``lenient`` is set."""
         entry: Entry = {"at": round(self._clock.now(), 3), "rollout": self._rollout, "event": event, **facts}
+        try:
+            self._append(entry)
+            if self._on_entry:
+                self._on_entry(entry)
+        except OSError as exc:
+            if not self.lenient:
+                raise SteadyError(f"the journal {self._path} can't be written: {exc.strerror}; look at the disk it is on") from exc
+
+    def _append(self, entry: Entry) -> None:
         handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             # A line cut short by a crash must not swallow this one.
@@ -42,8 +53,6 @@ class Journal:
             os.fsync(handle)
         finally:
             os.close(handle)
-        if self._on_entry:
-            self._on_entry(entry)
 
     def trim(self) -> None:
         """Drop the older half once the journal is large."""

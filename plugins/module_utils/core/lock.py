@@ -98,6 +98,9 @@ def _read(path: str) -> Holder:
 
 def _refusal(path: str, now: float) -> tuple[str]:
     who = _read(path)
+    if not who.pid:
+        # It has ended and taken its name off, but a command it started still runs.
+        return ("another rollout of this app is under way, it left no name; wait for it to end, or set lock_wait to wait here",)
     alive = os.path.exists(f"/proc/{who.pid}") if who.pid else True
     gone = "" if alive else " (it ended, but a command it started still runs)"
     return (

@@ -35,7 +35,6 @@ class Runner(t.Protocol):
         cwd: str | None = None,
     ) -> Completed:
         """Run and return, whatever the exit code. rc 127 when the program does not exist."""
-        ...
 
 
 class SubprocessRunner:

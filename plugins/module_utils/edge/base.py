@@ -72,11 +72,9 @@ class Edge(t.Protocol):
 
         Raises PreflightError with one sentence where a shift can't work.
         """
-        ...
 
     def served(self) -> Served:
         """What the edge is configured to serve. Raises EdgeError where that can't be read."""
-        ...
 
     def shift(self, wanted: Served) -> None:
         """Move the app's traffic to ``wanted`` and verify it through the real front door.
@@ -84,11 +82,9 @@ class Edge(t.Protocol):
         All or nothing, and safe to repeat: where it raises EdgeError or PreflightError it has put back what was
         served before, and says so. Users may have reached ``wanted`` meanwhile: drain its ports before stopping it.
         """
-        ...
 
     def verify(self, wanted: Served) -> None:
         """Ask through the real front door until ``wanted`` answers. Raises EdgeError saying what was seen instead."""
-        ...
 
     def drain(
         self,
@@ -102,4 +98,3 @@ class Edge(t.Protocol):
         Both timeouts are seconds since the shift. When they pass, what is left is counted as cut: it ends
         when the caller stops the old release.
         """
-        ...

@@ -16,44 +16,33 @@ class Backend(t.Protocol):
 
     def observe(self, history: t.Sequence[str]) -> tuple[tuple[Release, ...], tuple[Accessory, ...], tuple[str, ...]]:
         """What is there: releases, accessories of the wish, and images of the wish that are not on the host (check mode)."""
-        ...
 
     def base_up(self, accessories: t.Sequence[str]) -> None:
         """Start these accessories, or recreate those whose definition changed, and wait until they are healthy."""
-        ...
 
     def create(self, release: str) -> None:
         """Make a release's networks and containers without starting them, and plug accessories in."""
-        ...
 
     def run_job(self, release: str, service: str, timeout: float) -> None:
         """Run a job to its end, at most ``timeout`` seconds. A job that still runs from a former try is waited for."""
-        ...
 
     def start(self, release: str, services: t.Sequence[str]) -> None:
         """Start services, those that others wait for first."""
-        ...
 
     def hold(self, release: str, services: t.Sequence[str]) -> list[dict[str, t.Any]]:
         """Wait until the gates of these services hold. Raises GateError."""
-        ...
 
     def states(self, release: str) -> tuple[ContainerState, ...]:
         """The containers of a release."""
-        ...
 
     def logs(self, container: str) -> list[str]:
         """The last lines of a container."""
-        ...
 
     def stop(self, release: str, services: t.Sequence[str]) -> None:
         """Send services their stop signal and wait their whole grace time."""
-        ...
 
     def remove(self, release: str) -> None:
         """Remove a release with all it has."""
-        ...
 
     def ports(self, release: str) -> dict[str, tuple[int, ...]]:
         """The loopback ports of a release's traffic-taking services."""
-        ...

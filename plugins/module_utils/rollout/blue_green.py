@@ -9,6 +9,8 @@ and a run that finds nothing to do are all the same function. ``restore`` leads 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Observed, Release, Unit
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import SINGLETON, WEB, WORKER, Options, Service, Wish
@@ -21,24 +23,31 @@ def plan(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
     return _release_up(wish, observed) + _shift(wish, observed) + _finish(wish, observed, options)
 
 
-def restore(original: str | None, wish: Wish, observed: Observed) -> tuple[Step, ...]:
-    """The steps back to ``original``, the release that was served before a rollout to ``wish`` failed."""
+def restore(original: str | None, wish: Wish, observed: Observed, seen: bool = True) -> tuple[Step, ...]:
+    """The steps back to ``original``, the release that was served before a rollout to ``wish`` failed.
+
+    ``seen`` says that users may have reached the wished release, even where a shift to it was taken back.
+    """
     failed = observed.release(wish.release)
     before = observed.release(original)
     steps: list[Step] = []
     if observed.served != original:
+        down = before.lacks(WEB) if before else ()
+        if down:
+            steps.append(Step(s.START, f"start {_list(down)} of release {original}", original or "", down))
+            steps.append(Step(s.GATE, f"wait until {_list(down)} of release {original} {_is(down)} ready", original or "", down))
         text = f"shift traffic back to release {original}" if original else "take the release out of the edge again"
         steps.append(Step(s.SHIFT, text, original or ""))
     if before:
         steps += _workers_and_singletons(before, observed)
     if failed and original != wish.release:
         web = failed.runs(WEB)
-        if web and observed.served == wish.release:
+        if web and (seen or observed.served == wish.release):
             steps.append(_drain([(failed.id, name) for name in web]))
-        if failed.complete:
-            steps.append(Step(s.STOP, f"stop release {failed.id}, keep it", failed.id, failed.runs(WEB, WORKER, SINGLETON)))
-        else:
+        if not failed.complete:
             steps.append(Step(s.REMOVE, f"remove release {failed.id}", failed.id))
+        elif web:
+            steps.append(Step(s.STOP, f"stop release {failed.id}, keep it", failed.id, web))
     return tuple(steps)
 
 
@@ -47,7 +56,7 @@ def _release_up(wish: Wish, observed: Observed) -> tuple[Step, ...]:
     steps: list[Step] = []
     mine = observed.release(wish.release)
     web = tuple(service.name for service in wish.of(WEB))
-    down = mine.lacks(WEB) if mine else web
+    down = _as_wished(wish, observed).lacks(WEB)
     if observed.images_missing:
         steps.append(Step(s.PULL, "pull " + ", ".join(observed.images_missing), services=observed.images_missing))
     absent = [accessory.service for accessory in observed.accessories if not accessory.running]
@@ -79,7 +88,7 @@ def _finish(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...
     """What follows a shift: the old release drained, its workers and singletons handed over, the rest put away."""
     steps: list[Step] = []
     others = [release for release in observed.releases if release.id != wish.release]
-    mine = observed.release(wish.release) or _unborn(wish)
+    mine = _as_wished(wish, observed)
     old_web = [(release.id, name) for release in others for name in release.runs(WEB)]
     if old_web:
         steps.append(_drain(old_web))
@@ -120,10 +129,15 @@ def _workers_and_singletons(mine: Release, observed: Observed) -> list[Step]:
     return steps
 
 
-def _unborn(wish: Wish) -> Release:
-    """A release of which nothing exists yet, so that its units can be asked for like any other's."""
-    units = tuple(Unit(service.name, service.kind, service.replicas, 0, 0) for service in wish.of(WEB, WORKER, SINGLETON))
-    return Release(wish.release, False, units)
+def _as_wished(wish: Wish, observed: Observed) -> Release:
+    """The wished release as far as it is there. A run cut short may have left none of it, or a part without its record."""
+    mine = observed.release(wish.release) or Release(wish.release, False)
+    there = {unit.service: unit for unit in mine.units}
+    units = []
+    for service in wish.of(WEB, WORKER, SINGLETON):
+        unit = there.get(service.name) or Unit(service.name, service.kind, service.replicas, 0, 0)
+        units.append(replace(unit, wanted=service.replicas))
+    return replace(mine, units=tuple(units))
 
 
 def _served(wish: Wish, observed: Observed) -> bool:

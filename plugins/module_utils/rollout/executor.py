@@ -37,6 +37,7 @@ class Executor:
         self._shifted_at: float | None = None
         self._watched: dict[str, ContainerState] = {}
         self._looked = 0.0
+        self.shift_tried = False
         self.timeline: list[dict[str, t.Any]] = []
         self.warnings: list[str] = []
         self.gates: list[dict[str, t.Any]] = []
@@ -58,22 +59,29 @@ class Executor:
     def run(self, steps: t.Sequence[s.Step]) -> None:
         """Do the steps. Raises the first error of a step that rolls back; an error of another becomes a warning."""
         for step in steps:
-            begun = self._clock.monotonic()
-            self._journal.write("step", action=step.action, release=step.release, services=list(step.services), text=step.text)
             try:
-                self._do[step.action](step)
+                self._one(step)
             except SteadyError as exc:
-                self._told(step, begun, exc.message)
+                # What is left of the old release once such a step began can't be gone back to.
                 if step.rolls_back:
                     raise
                 self.warnings.append(f"could not {step.text}: {exc.message}; the next run tries again")
-            except Exception as exc:
-                # A fault of our own must not leave users with half a rollout either.
-                raise SteadyError(
-                    f"unexpected {type(exc).__name__} while the rollout was to {step.text}: {exc}", exception=traceback.format_exc()
-                ) from exc
-            else:
-                self._told(step, begun, None)
+
+    def _one(self, step: s.Step) -> None:
+        begun = self._clock.monotonic()
+        self._journal.write("step", action=step.action, release=step.release, services=list(step.services), text=step.text)
+        try:
+            self._do[step.action](step)
+        except SteadyError as exc:
+            self._told(step, begun, exc.message)
+            raise
+        except Exception as exc:
+            # A fault of our own must not leave users with half a rollout either.
+            message = f"unexpected {type(exc).__name__} while the rollout was to {step.text}: {exc}"
+            fault = SteadyError(message, exception=traceback.format_exc())
+            self._told(step, begun, message)
+            raise fault from exc
+        self._told(step, begun, None)
 
     def _told(self, step: s.Step, begun: float, failure: str | None) -> None:
         seconds = round(self._clock.monotonic() - begun, 3)
@@ -98,6 +106,7 @@ class Executor:
         self._watched.update({state.id: state for state in self._backend.states(release) if state.service in services})
 
     def _shift(self, step: s.Step) -> None:
+        self.shift_tried = True
         self._edge.shift(self.wanted(step.release))
         self._shifted_at = self._clock.monotonic()
 

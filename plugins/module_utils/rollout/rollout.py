@@ -86,14 +86,18 @@ class Rollout:
     def _undo(self, original: str | None, failure: SteadyError) -> None:
         """Go back to the release that was served. What is there is observed anew, so it does not matter how far the rollout came."""
         self._executor.forget()
+        # A full disk may be what the rollout failed of: the way back is gone all the same.
+        self._journal.lenient = True
         self._journal.write("undo", release=self._wish.release, before=original, error=failure.message)
         failure.facts["undone"] = False
         try:
-            way_back = blue_green.restore(original, self._wish, self.observe())
+            way_back = blue_green.restore(original, self._wish, self.observe(), self._executor.shift_tried)
             self._executor.run(way_back)
-        except SteadyError as exc:
-            self._journal.write("undo_failed", release=original, error=exc.message)
-            failure.message += f". The way back failed too: {exc.message}; run the play again once that is mended"
+        except Exception as exc:
+            # Whatever it is, it must not hide what the rollout failed of.
+            reason = exc.message if isinstance(exc, SteadyError) else f"unexpected {type(exc).__name__}: {exc}"
+            self._journal.write("undo_failed", release=original, error=reason)
+            failure.message += f". The way back failed too: {reason}; run the play again once that is mended"
             return
         self._journal.write("closed", release=original, outcome="undone")
         failure.facts["undone"] = True

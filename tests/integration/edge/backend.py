@@ -15,10 +15,10 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rele
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
-            method, target, *_ = head.split(b" ", 2)
+            method, target, *dummy = head.split(b" ", 2)
             headers = dict(line.lower().split(b":", 1) for line in head.split(b"\r\n")[1:-2])
             await reader.readexactly(int(headers.get(b"content-length", b"0")))
-            path, _, query = target.partition(b"?")
+            path, dummy, query = target.partition(b"?")
             if path.startswith(b"/stream"):
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
                 while True:

@@ -29,7 +29,7 @@ def start(place, release):
     command = [sys.executable, "/test/backend.py", str(place), release]
     process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     family, address = (socket.AF_INET, ("127.0.0.1", place)) if isinstance(place, int) else (socket.AF_UNIX, place)
-    for _ in range(200):
+    for dummy in range(200):
         with socket.socket(family) as probe:
             if probe.connect_ex(address) == 0:
                 return process.pid

@@ -80,7 +80,7 @@ def test_response_that_breaks_off(part, how):
         await asyncio.sleep(0.02)
         getattr(peer, how)()
 
-    result, _ = run(answer, rate=40)
+    result, dummy = run(answer, rate=40)
     booked(result)
     assert result.kinds() == {"reset_midway": 10}
     assert {f.first_bytes for f in result.failures} == {part}
@@ -93,7 +93,7 @@ def test_response_without_length_ends_with_the_connection_but_not_with_a_reset(r
         await asyncio.sleep(0.02)
         peer.reset() if request.target == "/reset" else peer.close()
 
-    result, _ = run(answer, shapes=(Shape("good"), Shape("bad", path="/reset")), rate=40, rtt=rtt)
+    result, dummy = run(answer, shapes=(Shape("good"), Shape("bad", path="/reset")), rate=40, rtt=rtt)
     booked(result)
     assert result.shapes["good"].failed == 0 and result.shapes["bad"].failed == result.shapes["bad"].requests > 0
     assert set(result.kinds()) == {"reset_midway"}
@@ -117,7 +117,7 @@ def test_hanging_server_times_out_from_the_due_time(start):
             await peer.send(start)
         await asyncio.sleep(30)
 
-    result, _ = run(answer, timeout=0.3, rate=40)
+    result, dummy = run(answer, timeout=0.3, rate=40)
     booked(result)
     assert result.kinds() == {"timeout": 10}
     assert all(0.25 < f.time - f.scheduled < 0.45 for f in result.failures)
@@ -139,7 +139,7 @@ def test_connect_that_never_comes_through():
             listener.bind(("127.0.0.1", 0))
             listener.listen(0)
             address = listener.getsockname()
-            fill = [socket.socket() for _ in range(4)]
+            fill = [socket.socket() for dummy in range(4)]
             for sock in fill:
                 sock.setblocking(False)
                 sock.connect_ex(address)
@@ -160,7 +160,7 @@ def test_bytes_that_are_not_http():
         await peer.send(b"SSH-2.0-hello\r\n\r\n")
         await asyncio.sleep(1)
 
-    result, _ = run(answer)
+    result, dummy = run(answer)
     booked(result)
     assert result.kinds() == {"protocol_error": 50}
     assert result.failures[0].first_bytes.startswith(b"SSH-2.0")
@@ -227,7 +227,7 @@ def test_unasked_bytes_on_an_idle_connection_end_it_without_a_failure():
         await asyncio.sleep(0.01)
         await peer.send(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n")
 
-    result, _ = run(answer, **SERIAL)
+    result, dummy = run(answer, **SERIAL)
     booked(result)
     assert result.clean and result.connections["idle_unasked_bytes"] == 9
 
@@ -261,7 +261,7 @@ def test_checks_count_and_cannot_get_lost():
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
 
     shapes = tuple(Shape(path[1:], path=path, check=judge) for path in bodies)
-    result, _ = run(answer, shapes=shapes)
+    result, dummy = run(answer, shapes=shapes)
     booked(result)
     assert result.shapes["good"].failed == 0
     assert set(result.kinds()) == {"check_failed"}
@@ -286,7 +286,7 @@ def broken(anything):
     ],
 )
 def test_broken_functions_of_the_caller_are_counted(changes):
-    result, _ = run(ok, **changes)
+    result, dummy = run(ok, **changes)
     booked(result)
     assert result.kinds() == {"shape_error": 50}
 
@@ -344,7 +344,7 @@ def test_slow_shape_stays_out_of_the_mix():
         await asyncio.sleep(0.6 if request.target == "/slow" else 0)
         await peer.send(OK)
 
-    result, _ = run(answer, shapes=(Shape("get"), Shape("slow", path="/slow", rate=4)), rate=100, seconds=1)
+    result, dummy = run(answer, shapes=(Shape("get"), Shape("slow", path="/slow", rate=4)), rate=100, seconds=1)
     booked(result)
     assert result.clean and result.shapes["slow"].requests == 4 and result.shapes["get"].requests == 100
     assert result.latency.count == 100 and result.latency.max < 0.5
@@ -369,7 +369,7 @@ def test_versions_are_counted_by_time():
 
     for version, names in ((HeaderVersion("X-Release"), ["old", "new"]), (BodyVersion(r"release=(\w+)"), ["ol", "ne"])):
         server_requests: list[Request] = []
-        result, _ = run(answer, version=version, rate=50, seconds=1, keepalive=1)
+        result, dummy = run(answer, version=version, rate=50, seconds=1, keepalive=1)
         old, new = (result.versions[name] for name in names)
         assert (old.count, new.count) == (20, 30) and old.last <= new.first
         assert result.window(0.6).versions == {names[1]: result.window(0.6).requests}

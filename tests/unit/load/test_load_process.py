@@ -189,7 +189,7 @@ def test_command_line_as_a_program_gives_the_table_on_ctrl_c():
         )
         assert wait_until(lambda: len(server.requests) > 10)
         program.send_signal(signal.SIGINT)
-        out, _ = program.communicate(timeout=10)
+        out, dummy = program.communicate(timeout=10)
         assert program.returncode == 0 and "all (times: mix)" in out
 
 

@@ -132,7 +132,7 @@ def test_cut_right_before_the_end_is_settled():
 def test_no_echo_is_a_timeout():
     async def handler(connection, number):
         if number == 1:
-            async for _ in connection:
+            async for dummy in connection:
                 await connection.send("something else")
         await echo(connection)
 
@@ -210,7 +210,7 @@ def test_events_are_counted():
         await peer.send(b"a\r\nid: 99\r\n\r\n\r\n")  # an event without data is none
         await asyncio.sleep(5)
 
-    stats, _ = sse(answer)
+    stats, dummy = sse(answer)
     assert (stats.connects, stats.messages, stats.cut, stats.abnormal, stats.failed) == (1, 10, 0, 0, 0)
     assert stats.max_gap > 0.6
 
@@ -241,7 +241,7 @@ def test_stream_that_breaks_off_is_abnormal(how):
         else:
             await asyncio.sleep(5)
 
-    stats, _ = sse(answer)
+    stats, dummy = sse(answer)
     assert (stats.connects, stats.messages, stats.cut, stats.abnormal, stats.failed) == (2, 4, 0, 1, 0)
     assert stats.closes == {"broken": 1}
 
@@ -266,7 +266,7 @@ def test_stream_that_does_not_start_is_a_failure(head, kind):
         await events(peer, 1)
         await asyncio.sleep(5)
 
-    stats, _ = sse(answer)
+    stats, dummy = sse(answer)
     assert (stats.connects, stats.messages, stats.cut, stats.abnormal, stats.failed) == (1, 1, 0, 0, 1)
     assert stats.failures[0].kind == kind and stats.failures[0].first_bytes == head
 
@@ -282,7 +282,7 @@ def test_hanging_start_silence_and_garbled_frames_are_failures():
             await peer.send(b"nonsense\r\n")
         await events(peer, 50)
 
-    stats, _ = sse(answer, seconds=1.5, open_timeout=0.2, silence=0.3)
+    stats, dummy = sse(answer, seconds=1.5, open_timeout=0.2, silence=0.3)
     assert (stats.connects, stats.cut, stats.abnormal, stats.failed) == (3, 0, 0, 3)
     assert [f.kind for f in stats.failures] == ["timeout", "timeout", "protocol_error"]
     assert stats.closes == {"silent": 1, "garbled": 1} and stats.messages > 5

@@ -1,0 +1,148 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bench as a page of the documentation."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.measure import Way, steps, total
+from hotel import Host
+
+# The bounds: seconds of a rollout over the floor; p99 during the switch over p99 before.
+MOST_OVER_FLOOR = 3.0
+MOST_P99 = 2.0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All that was measured. ``noops`` by way and ``replicas`` (bare start-to-ready) by replica, in seconds."""
+
+    compose: Way
+    module: Way
+    steady: Way
+    rollouts: list[dict[str, t.Any]] = field(repr=False)
+    noops: dict[str, float]
+    replicas: dict[str, float]
+    facts: dict[str, str]
+
+    @property
+    def floor(self) -> float:
+        """The slowest replica's own time from start to ready."""
+        return max(self.replicas.values())
+
+    @property
+    def total(self) -> float:
+        """Seconds of the median rollout, as the module says."""
+        return statistics.median(total(one) for one in self.rollouts)
+
+    @property
+    def steps(self) -> list[tuple[str, float]]:
+        """The steps of a rollout and their median seconds."""
+        return steps(self.rollouts)
+
+
+def facts(host: Host, rate: float) -> dict[str, str]:
+    """What was measured on: no name and no date."""
+    return {
+        "CPU cores": f"{os.cpu_count()}, shared by the host, the load and Ansible",
+        "Docker Engine": host.run("docker version --format '{{.Server.Version}}'").strip(),
+        "Docker Compose": host.run("docker compose version --short").strip(),
+        "Nginx": host.run("nginx -v 2>&1").strip().rpartition("/")[2],
+        "load": f"open loop, {rate:g} requests/s over 32 keep-alive clients, one in ten on a connection of its own, 30 % POST, "
+        "3 s requests beside it, a round trip of 50 ms",
+    }
+
+
+def write(path: Path, bench: Bench) -> None:
+    """Write the page."""
+    path.write_text(page(bench), encoding="utf-8")
+
+
+def page(bench: Bench) -> str:
+    """The page as Markdown."""
+    ways = (bench.compose, bench.module, bench.steady)
+    count = len(bench.steady.spans)
+    over = bench.total - bench.floor
+    p99 = bench.steady.switching.p99 / bench.steady.before.p99
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`, which measures anew and asserts the bounds. Numbers of one machine: compare the columns, not the seconds.",
+        "",
+        f"The example app (`examples/hotel`: 2 replicas of web and app, a worker, a scheduler, a WebSocket service) is rolled {count} times in a row",
+        "by each way, on the same host, under the same load. Seconds are medians; failed requests are sums; dark is the worst.",
+        "",
+        *_table(
+            ("", "`docker compose up -d --wait`, reload", "`docker_compose_v2`, reload", "`steady.deploy.rollout`"),
+            [
+                ("failed requests", *(f"{way.failed} of {way.requests}" for way in ways)),
+                ("answers made by two versions", *(str(way.mixed) for way in ways)),
+                ("dark: longest time without a success", *(f"{way.dark:.2f} s" for way in ways)),
+                ("rollout, as the command or task takes", *(f"{way.seconds:.1f} s" for way in ways)),
+                ("… over the floor", *(f"{way.seconds - bench.floor:.1f} s" for way in ways)),
+                ("p99 before the rollouts", *(f"{way.before.p99 * 1000:.0f} ms" for way in ways)),
+                (
+                    "p99 of what succeeded during the whole rollouts",
+                    *(f"{way.during.p99 * 1000:.0f} ms ({way.during.p99 / way.before.p99:.1f}×)" for way in ways),
+                ),
+                ("run without change", *(f"{bench.noops[name]:.2f} s" for name in ("compose", "module", "steady"))),
+            ],
+        ),
+        "",
+        "The first two do not migrate the database; the rollout does. The first is run on the host itself, the others through Ansible over SSH.",
+        "",
+        "## Bounds",
+        "",
+        *_table(
+            ("`steady.deploy.rollout`", "bound", "measured", ""),
+            [
+                ("failed requests", "0", str(bench.steady.load.failed), _mark(bench.steady.load.failed == 0)),
+                (
+                    "rollout over the floor, by the module's own clock",
+                    f"≤ {MOST_OVER_FLOOR:g} s",
+                    f"{over:.2f} s ({bench.total:.2f} − {bench.floor:.2f})",
+                    _mark(over <= MOST_OVER_FLOOR),
+                ),
+                (
+                    "run without change, against `docker_compose_v2`'s",
+                    "≤ 1×",
+                    f"{bench.noops['steady'] / bench.noops['module']:.2f}×",
+                    _mark(bench.noops["steady"] <= bench.noops["module"]),
+                ),
+                (
+                    "p99 during the switch, against before",
+                    f"≤ {MOST_P99:g}×",
+                    f"{p99:.2f}× ({bench.steady.switching.p99 * 1000:.0f} ms over {bench.steady.switching.count} requests)",
+                    _mark(p99 <= MOST_P99),
+                ),
+            ],
+        ),
+        "",
+        "The floor is the slowest replica's own time from `docker start` until `/readyz` answers, each replica started by itself with nothing else to do: "
+        + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in bench.replicas.items())
+        + ". The switch lasts from the begin of the shift to the end of the drain.",
+        "",
+        "## Where a rollout's seconds go",
+        "",
+        *_table(("step", "seconds"), [(name, f"{seconds:.2f}") for name, seconds in bench.steps]),
+        "",
+        "## Measured on",
+        "",
+        *_table(("what", "value"), list(bench.facts.items())),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _mark(good: bool) -> str:
+    return "met" if good else "**missed**"
+
+
+def _table(head: tuple[str, ...], rows: t.Sequence[tuple[str, ...]]) -> list[str]:
+    return ["| " + " | ".join(row) + " |" for row in (head, ("---",) * len(head), *rows)]
