@@ -72,7 +72,7 @@ unit: setup ## spec, plan and all other code against fakes and recorded output
 engine: setup
 	@bash lab/engine.sh && bash lab/base-image.sh
 
-.PHONY: integration molecule e2e faults bench
+.PHONY: integration molecule e2e bench
 integration: engine ## one part at a time against Docker, Nginx, processes
 	$(call timed,$(PYTEST) tests/integration $(ARGS))
 
@@ -81,9 +81,6 @@ molecule: engine ## all scenarios in molecule/
 
 e2e: engine ## whole rollouts on a managed host, under load
 	$(call timed,$(PYTEST) tests/e2e $(ARGS))
-
-faults: engine ## kill and break things in the middle of rollouts
-	$(call timed,$(PYTEST) tests/faults $(ARGS))
 
 bench: engine ## measure against docker compose and docker_compose_v2
 	$(call timed,$(PYTEST) tests/bench $(ARGS))
@@ -95,8 +92,9 @@ bench: engine ## measure against docker compose and docker_compose_v2
 test: ## what CI runs: lint unit sanity integration molecule e2e
 	@for target in setup lint unit sanity integration molecule e2e; do $(MAKE) $$target ARGS=; done
 
-test-full: test ## test, then faults and bench
-	@for target in faults bench; do $(MAKE) $$target ARGS=; done
+test-full: ## all of test, with every phase killed in e2e, and bench
+	@STEADY_FULL=1 $(MAKE) test
+	@$(MAKE) bench ARGS=
 
 # --- demo and cleaning ----------------------------------------------------------------------------
 

@@ -120,7 +120,7 @@ options:
         description:
           - Time from one attempt to the next.
         type: raw
-        default: 0.5
+        default: 0.2
       timeout:
         description:
           - Time that one attempt may take in all.

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import time
 import typing as t
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from load import Failure, Latency, Result
 from load.result import latency_of
@@ -155,12 +156,24 @@ def total(rollout: dict[str, t.Any]) -> float:
     return last["after"] + last["seconds"]
 
 
-def steps(rollouts: Sequence[dict[str, t.Any]]) -> list[tuple[str, float]]:
-    """Each step of a rollout with its median seconds. Raises AssertionError where the rollouts took different steps."""
-    actions = [[entry["action"] for entry in one["timeline"]] for one in rollouts]
-    assert all(found == actions[0] for found in actions), f"the rollouts did not take the same steps: {actions}"
-    return [(action, statistics.median(one["timeline"][number]["seconds"] for one in rollouts)) for number, action in enumerate(actions[0])]
+def shifted(rollout: dict[str, t.Any]) -> float:
+    """Seconds from the first step's begin to the end of the shift."""
+    return next(entry["after"] + entry["seconds"] for entry in rollout["timeline"] if entry["action"] == "shift")
+
+
+def steps(rollouts: Sequence[dict[str, t.Any]]) -> dict[str, float]:
+    """The median seconds of each step, by what it does. Ids of releases are left out, so that rollouts can be compared."""
+    found: dict[str, list[float]] = {}
+    for one in rollouts:
+        for entry in one["timeline"]:
+            found.setdefault(re.sub(r"\b[0-9a-f]{12}\b", "…", entry["text"]), []).append(entry["seconds"])
+    return {text: statistics.median(seconds) for text, seconds in found.items()}
+
+
+def waited(rollout: dict[str, t.Any]) -> float:
+    """Seconds that a rollout did nothing but watch the new release."""
+    return sum(entry["seconds"] for entry in rollout["timeline"] if entry["action"] == "watch")
 
 
 def _epoch(stamp: str) -> float:
-    return datetime.fromisoformat(stamp.rstrip("Z")).replace(tzinfo=timezone.utc).timestamp()
+    return datetime.fromisoformat(stamp.rstrip("Z")).replace(tzinfo=UTC).timestamp()

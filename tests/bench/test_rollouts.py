@@ -19,11 +19,12 @@ from pathlib import Path
 
 import hotel
 import pytest
+from load import Load, render
+
 from bench import report
 from bench.measure import Clocked, Span, Way, switch_of, task, tasks
 from bench.peer import HOST_NAME, RELOAD, SERVICES, UP, Peer
 from bench.report import Bench
-from load import Load, render
 
 # The host starts at the first version and is rolled to each of the others in turn.
 VERSIONS = ("v1", "v2", "v3", "v4")
@@ -60,13 +61,14 @@ def host() -> Iterator[hotel.Host]:
 def bench(host: hotel.Host) -> Bench:
     """Everything measured, once; the table is written."""
     peer = Peer(host)
-    rollouts: list[dict[str, t.Any]] = []
+    loaded: list[dict[str, t.Any]] = []
+    unloaded: list[dict[str, t.Any]] = []
     try:
         peer.up(VERSIONS[0])
         compose = rolled(host, "compose", HOST_NAME, VERSIONS[1:], lambda version: by_compose(host, peer, version))
         # Goes on from the last version to the first, so each version is new to it too.
         module = rolled(host, "module", HOST_NAME, VERSIONS[:-1], lambda version: by_module(host, peer, version))
-        steady = rolled(host, "steady", hotel.HOST_NAME, VERSIONS[1:], lambda version: by_steady(host, version, rollouts))
+        steady = rolled(host, "steady", hotel.HOST_NAME, VERSIONS[1:], lambda version: by_steady(host, version, loaded))
         noops: dict[str, list[float]] = {"compose": [], "module": [], "steady": []}
         for _round in range(NOOPS):
             with Clocked() as clocked:
@@ -76,14 +78,16 @@ def bench(host: hotel.Host) -> Bench:
             noops["steady"].append(noop(deploy(host, VERSIONS[-1]).output, ROLLOUT_TASK))
     finally:
         peer.down()
-    # The peer is gone and no load runs.
-    floor = json.loads(host.run(f"python3 - {rollouts[-1]['previous']} {FLOOR_ROUNDS} <<'FLOOR'\n{(HERE / 'floor.py').read_text()}\nFLOOR"))
-    switched = Way(steady.name, steady.spans, steady.load, steady.steady, tuple(switch_of(one["journal"]) for one in rollouts))
+    # The peer is gone and no load runs. As before, no version is one that is kept.
+    for version in VERSIONS[:-1]:
+        by_steady(host, version, unloaded)
+    floor = json.loads(host.run(f"python3 - {unloaded[-1]['previous']} {FLOOR_ROUNDS} <<'FLOOR'\n{(HERE / 'floor.py').read_text()}\nFLOOR"))
+    switched = Way(steady.name, steady.spans, steady.load, steady.steady, tuple(switch_of(one["journal"]) for one in loaded))
     measured = Bench(
         compose,
         module,
         switched,
-        rollouts,
+        unloaded,
         {name: statistics.median(seconds) for name, seconds in noops.items()},
         {name: statistics.median(seconds) for name, seconds in floor.items()},
         report.facts(host, RATE),

@@ -146,7 +146,7 @@ def test_ten_shifts_under_load_fail_no_request(host):
 
 def test_users_who_rest_between_requests_fail_none(host):
     """200 users, 50 ms away, rest 1 to 5 s; with the time to send one more request, nobody is cut off."""
-    host.sh("sed -i 's/keepalive_min_timeout .*/keepalive_min_timeout 5s;/' /etc/nginx/nginx.conf")
+    host.sh("sed -i 's/keepalive_min_timeout .*/keepalive_min_timeout 6s;/' /etc/nginx/nginx.conf")
     host.do("start", place=20000, release=OLD)
     host.do("shift", release=OLD, ports=[20000])
     running = users(host, 32, 0.05)

@@ -18,7 +18,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.compose.backend impo
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DockerCli
 from ansible_collections.steady.deploy.plugins.module_utils.compose.host import check_room
 from ansible_collections.steady.deploy.plugins.module_utils.compose.images import find_images
-from ansible_collections.steady.deploy.plugins.module_utils.compose.lint import lint
+from ansible_collections.steady.deploy.plugins.module_utils.compose.lint import check_strays, lint
 from ansible_collections.steady.deploy.plugins.module_utils.compose.ports import parse_range
 from ansible_collections.steady.deploy.plugins.module_utils.compose.read import read_app
 from ansible_collections.steady.deploy.plugins.module_utils.compose.record import services_from
@@ -67,7 +67,7 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
                 lock.beat()
 
         warnings = edge.preflight()
-        wish, target, lint_warnings = _wish(params, cli, store, pull=not check_mode)
+        wish, target, lint_warnings = _wish(params, cli, store, edge.served().release, pull=not check_mode)
         warnings += lint_warnings
         options = Options(**{name: params[name] for name in Options.__dataclass_fields__})
         backend = ComposeBackend(cli, store, app, clock, real_probes(runner), target, params["env_files"], port_range)
@@ -76,6 +76,7 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
         rollout = Rollout(wish, options, backend, edge, journal, executor, store.journal)
         observed = rollout.observe()
         steps = rollout.plan(observed)
+        warnings += rollout.held_back + check_strays(wish, backend.strays())
         result = {
             "changed": bool(steps),
             "app": app,
@@ -98,9 +99,9 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
         return {**result, **outcome_of(executor), "warnings": warnings + executor.warnings}
 
 
-def _wish(params: Params, cli: DockerCli, store: Store, pull: bool) -> tuple[Wish, Target | None, list[str]]:
+def _wish(params: Params, cli: DockerCli, store: Store, served: str | None, pull: bool) -> tuple[Wish, Target | None, list[str]]:
     if params["state"] == "previous":
-        return _kept(params, store), None, []
+        return _kept(params, store, served), None, []
     if params["release"]:
         raise SpecError("parameter `release` names a kept release to go back to: set `state: previous` with it")
     if not params["project_dir"]:
@@ -126,14 +127,14 @@ def _policy(service: t.Mapping[str, t.Any], parameter: str) -> str:
     return said if said in ("always", "never") else "missing"
 
 
-def _kept(params: Params, store: Store) -> Wish:
-    """The wish for a rollback: a release that is still on the host. Without a name, the last complete one before the served one."""
+def _kept(params: Params, store: Store, served: str | None) -> Wish:
+    """The wish for a rollback: a release that is still on the host. Without a name, the complete one served last before ``served``."""
     history = [release for release in journals.served_before(journals.read(store.journal)) if store.record(release)]
     wanted = params["release"]
     if wanted is None:
-        if len(history) < 2:
+        wanted = next((release for release in history if release != served), None)
+        if wanted is None:
             raise SpecError(f"there is no release of {params['app']} to go back to: none but the served one is kept (keep_releases)")
-        wanted = history[1]
     elif wanted not in history:
         kept = ", ".join(history) or "none"
         raise SpecError(f"release {wanted} of {params['app']} is not kept on this host, so it can't be gone back to; kept: {kept}")

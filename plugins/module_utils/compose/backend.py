@@ -105,6 +105,15 @@ class ComposeBackend:
         current = all(state.label(DEFINITION_LABEL) == split.definition(self._wished().model, service) for state in mine)
         return Accessory(service.name, running, bool(mine), current)
 
+    def strays(self) -> list[tuple[str, str]]:
+        """Service and name of running containers of the project that are neither of a release nor accessories of ours."""
+        ours = {service.name for service in self._wanted_accessories()}
+        return [
+            (state.service, state.name)
+            for state in self._cli.containers(self._app)
+            if state.running and not state.label(RELEASE_LABEL) and not state.label(DEFINITION_LABEL) and state.service not in ours
+        ]
+
     def base_up(self, accessories: t.Sequence[str]) -> None:
         """See Backend.base_up."""
         target = self._wished()

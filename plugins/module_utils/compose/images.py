@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DockerCli
+from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DockerCli, Json
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import CommandError, PreflightError
 
 
@@ -29,11 +29,11 @@ def find_images(cli: DockerCli, references: t.Mapping[str, str], pull: bool) -> 
     would be pulled is asked of its registry, and ``present`` is False where a pull would bring something new.
     Raises PreflightError for an image that is neither here nor to be had.
     """
-    return {reference: _find(cli, reference, policy, pull) for reference, policy in sorted(references.items())}
+    here = cli.images(sorted(references))
+    return {reference: _find(cli, reference, local, references[reference], pull) for reference, local in here.items()}
 
 
-def _find(cli: DockerCli, reference: str, policy: str, pull: bool) -> Image:
-    local = cli.image(reference)
+def _find(cli: DockerCli, reference: str, local: Json | None, policy: str, pull: bool) -> Image:
     ask = policy == "always" and "@sha256:" not in reference
     if local and not ask:
         return Image(reference, local["Id"], pin(reference, local), True)

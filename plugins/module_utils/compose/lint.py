@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import PreflightError
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, JOB, SINGLETON, WEB, Service
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, JOB, SINGLETON, WEB, Service, Wish
 
 Json = t.Mapping[str, t.Any]
 
@@ -80,4 +80,23 @@ def _open_ports(name: str, raw: Json) -> list[str]:
         "Docker opens it past the host's firewall, prefix it with 127.0.0.1:"
         for port in raw.get("ports") or ()
         if port.get("published") and port.get("host_ip", "0.0.0.0") in ("", "0.0.0.0", "::")
+    ]
+
+
+def check_strays(wish: Wish, strays: t.Sequence[tuple[str, str]]) -> list[str]:
+    """Containers (service, name) that a plain `docker compose up` of the app left running, beside every release.
+
+    Warnings; raises PreflightError for a singleton among them, which would then run twice.
+    """
+    singletons = {service.name for service in wish.of(SINGLETON)}
+    known = {service.name for service in wish.services}
+    for service, name in strays:
+        if service in singletons:
+            raise PreflightError(
+                f"{name} of a plain `docker compose up` still runs, and {service} would run twice: remove it with `docker rm -f {name}`"
+            )
+    return [
+        f"{name} of a plain `docker compose up` still runs beside the releases: remove it with `docker rm -f {name}`"
+        for service, name in strays
+        if service in known
     ]

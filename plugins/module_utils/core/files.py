@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 
 
 def write_atomic(path: str, text: str, mode: int = 0o644) -> None:
     """Replace ``path`` by ``text`` in one step that survives a crash: write beside it, fsync, rename, fsync the folder."""
-    folder = os.path.dirname(path)
-    handle, temporary = tempfile.mkstemp(prefix=".steady-", dir=folder)
+    folder, name = os.path.split(path)
+    # Always the same name: what a kill in the middle left behind goes with the next write. One run at a time writes it.
+    temporary = os.path.join(folder, f".steady-{name}")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)

@@ -95,7 +95,7 @@ class NginxEdge:
         master = self._nginx.master(configuration)
         if upstream_file.same(former, text) and not self._seen_wrong(wanted, deadline=0.0):
             return
-        problem = self._nginx.broken_alone(text)
+        problem = self._nginx.broken_alone(text, self._beside(".steady-test-"))
         if problem:
             raise EdgeError(f"the upstream file for release {wanted.release} is not accepted by Nginx, nothing was changed: {problem}")
         write_atomic(self._file, text)
@@ -113,6 +113,10 @@ class NginxEdge:
         except BaseException:
             self._put_back(former, master if reloaded else 0)
             raise
+
+    def _beside(self, prefix: str) -> str:
+        folder, name = os.path.split(self._file)
+        return os.path.join(folder, prefix + name.partition(".")[0])
 
     def _reload(self, master: int) -> None:
         old = [one for one in self._proc.workers() if one.parent == master]

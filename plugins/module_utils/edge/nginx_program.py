@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import EdgeError, PreflightError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed, Runner
@@ -74,9 +73,11 @@ class NginxProgram:
             )
         return nginx_config.Config(done.stdout)
 
-    def broken_alone(self, text: str) -> nginx_config.Problem | None:
-        """What is wrong with one upstream file taken by itself, or None."""
-        folder = tempfile.mkdtemp(prefix="steady-edge-")
+    def broken_alone(self, text: str, folder: str) -> nginx_config.Problem | None:
+        """What is wrong with one upstream file taken by itself, or None. ``folder`` is made for that and removed again."""
+        # A run that was killed here has left it.
+        shutil.rmtree(folder, ignore_errors=True)
+        os.mkdir(folder, 0o700)
         try:
             for name, content in (("nginx.conf", _ALONE.format(folder=folder)), ("candidate.conf", text)):
                 with open(os.path.join(folder, name), "w", encoding="utf-8") as stream:

@@ -31,7 +31,7 @@ class Gate:
     script: str = ""
     socket: str = ""
     success_threshold: int = 2
-    interval: float = 0.5
+    interval: float = 0.2
     timeout: float = 2.0
     deadline: float = 60.0
     min_ready: float = 0.0

@@ -29,7 +29,7 @@ def gate_argument_spec() -> dict[str, dict[str, t.Any]]:
         "script": {"type": "str", "default": ""},
         "socket": {"type": "str", "default": ""},
         "success_threshold": {"type": "int", "default": 2},
-        "interval": {"type": "raw", "default": 0.5},
+        "interval": {"type": "raw", "default": 0.2},
         "timeout": {"type": "raw", "default": 2.0},
         "deadline": {"type": "raw", "default": 60.0},
         "min_ready": {"type": "raw", "default": 0.0},

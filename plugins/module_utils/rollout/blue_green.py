@@ -46,8 +46,9 @@ def restore(original: str | None, wish: Wish, observed: Observed, seen: bool = T
             steps.append(_drain([(failed.id, name) for name in web]))
         if not failed.complete:
             steps.append(Step(s.REMOVE, f"remove release {failed.id}", failed.id))
-        elif web:
-            steps.append(Step(s.STOP, f"stop release {failed.id}, keep it", failed.id, web))
+        # Where there was a release before, it has the workers and singletons by now.
+        elif left := web if before else failed.runs(WEB, WORKER, SINGLETON):
+            steps.append(Step(s.STOP, f"stop release {failed.id}, keep it", failed.id, left))
     return tuple(steps)
 
 

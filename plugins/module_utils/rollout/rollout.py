@@ -44,6 +44,7 @@ class Rollout:
         self._journal = journal
         self._executor = executor
         self._journal_path = journal_path
+        self.held_back: list[str] = []
 
     def observe(self) -> Observed:
         """Look at the host and the edge."""
@@ -51,6 +52,13 @@ class Rollout:
         history = journals.served_before(entries)
         releases, accessories, missing = self._backend.observe(history)
         served = self._edge.served()
+        if not self._options.update_accessories:
+            self.held_back = [
+                f"accessory {accessory.service} is not as the compose file has it and was left as it runs: "
+                "recreate it with `update_accessories`, which takes it down for a moment"
+                for accessory in accessories
+                if accessory.exists and not accessory.current
+            ]
         matches = served.release is None or served.ports() == self._backend.ports(served.release)
         return Observed(
             served=served.release,
@@ -93,7 +101,7 @@ class Rollout:
         try:
             way_back = blue_green.restore(original, self._wish, self.observe(), self._executor.shift_tried)
             self._executor.run(way_back)
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001
             # Whatever it is, it must not hide what the rollout failed of.
             reason = exc.message if isinstance(exc, SteadyError) else f"unexpected {type(exc).__name__}: {exc}"
             self._journal.write("undo_failed", release=original, error=reason)

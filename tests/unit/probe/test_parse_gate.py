@@ -80,7 +80,7 @@ def test_nulls_and_defaults_count_as_not_given():
         "status": [200],
         "command": [],
         "script": "",
-        "interval": 0.5,
+        "interval": 0.2,
     }
     assert parse_gate(raw, WHERE) == Gate("tcp", port=1)
 

@@ -1,0 +1,48 @@
+"""The managed host that all end-to-end tests share, with the hotel on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import typing as t
+
+import pytest
+from e2e.inside import look
+from hotel import ROOT, Host, build
+
+VERSIONS = ("v1", "v2", "v3")
+
+
+@pytest.fixture(scope="session")
+def provisioned() -> t.Iterator[Host]:
+    """The host, provisioned and with some release of the hotel served. It stays for the next run, but not in CI."""
+    host = Host("steady-e2e", 2203, 8083)
+    host.up()
+    for version in VERSIONS:
+        build(version)
+    done = host.play("site.yml", hotel_version="v1", app_stream_drain_timeout=1, app_lock_wait=120)
+    assert done.ok, done.output[-4000:]
+    if not look(host).kept:
+        # A release to go back to, as everywhere but after the very first rollout.
+        assert host.deploy("v2", app_stream_drain_timeout=1).ok
+    yield host
+    if os.environ.get("CI"):
+        subprocess.run([str(ROOT / "lab/down.sh"), host.name], check=True)
+
+
+@pytest.fixture
+def host(provisioned: Host) -> Host:
+    """The host, clean: what a test that failed left behind is not the next one's fault."""
+    if look(provisioned).leftovers():
+        done = provisioned.deploy("v1", app_stream_drain_timeout=1, app_lock_wait=120)
+        assert done.ok, done.output[-4000:]
+    left = look(provisioned).leftovers()
+    assert not left, left
+    return provisioned
+
+
+@pytest.fixture
+def unseen(host: Host) -> str:
+    """A version of which the host has no release: a rollout to it takes every step there is."""
+    there = look(host).versions.values()
+    return next(version for version in VERSIONS if version not in there)
