@@ -44,17 +44,19 @@ Roll = Callable[[str], Span]
 def host() -> Iterator[hotel.Host]:
     """A host of the bench's own, with the hotel at the first version. Kept for the next run, unless in CI."""
     managed = hotel.Host("steady-bench", 2204, 8084)
-    managed.up()
-    for version in VERSIONS:
-        hotel.build(version)
-    # Nothing kept: a version that an earlier run left there would only have to be started.
-    played = managed.play("site.yml", hotel_version=VERSIONS[0], app_keep_releases=0)
-    assert played.ok, played.output[-4000:]
-    for version in VERSIONS:
-        managed.run(" && ".join(f"docker pull -q registry.lab:5000/hotel/{name}:{version}" for name in ("app", "web", "ws")))
-    yield managed
-    if os.environ.get("CI"):
-        subprocess.run([str(hotel.ROOT / "lab/down.sh"), managed.name], check=True)
+    try:
+        managed.up()
+        for version in VERSIONS:
+            hotel.build(version)
+        # Nothing kept: a version that an earlier run left there would only have to be started.
+        played = managed.play("site.yml", hotel_version=VERSIONS[0], app_keep_releases=0)
+        assert played.ok, played.output[-4000:]
+        for version in VERSIONS:
+            managed.run(" && ".join(f"docker pull -q registry.lab:5000/hotel/{name}:{version}" for name in ("app", "web", "ws")))
+        yield managed
+    finally:
+        if os.environ.get("CI"):
+            subprocess.run([str(hotel.ROOT / "lab/down.sh"), managed.name], check=True)
 
 
 @pytest.fixture(scope="module")

@@ -79,9 +79,11 @@ def test_killed_in_the_middle_a_rerun_finishes_it(host: Host, unseen: str, momen
     assert after.versions[after.served] == unseen
     assert after.leftovers() == []
     assert after.kept == [before.served]
+    assert [one["exit_code"] for one in after.of(after.served) if one["kind"] == "job"] == [0], "its migration did not run to its end"
     assert _outcome(host) == "ok"
-    noop = host.deploy(unseen)
-    assert (noop.ok, noop.changed) == (True, 0), noop.rollout.get("plan", noop.output[-2000:])
+    if FULL or moment.action == "shift":
+        noop = host.deploy(unseen)
+        assert (noop.ok, noop.changed) == (True, 0), noop.rollout.get("plan", noop.output[-2000:])
 
 
 def test_killed_in_the_middle_another_release_can_be_wished(host: Host, unseen: str) -> None:

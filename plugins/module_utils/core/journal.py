@@ -89,11 +89,17 @@ def read(path: str) -> list[Entry]:
 
 
 def served_before(entries: t.Sequence[Entry]) -> list[str]:
-    """Releases that completed a rollout, most recent first, each once."""
+    """Releases that completed a rollout and were not removed since, most recent first, each once."""
     found: list[str] = []
+    removed: set[str] = set()
     for entry in reversed(entries):
         release = entry.get("release")
-        if entry["event"] == "closed" and entry.get("outcome") == "ok" and isinstance(release, str) and release not in found:
+        if not isinstance(release, str):
+            continue
+        # From the begin of a removal on: one of the same id that is made later has yet to prove itself.
+        if entry["event"] == "step" and entry.get("action") == "remove":
+            removed.add(release)
+        elif entry["event"] == "closed" and entry.get("outcome") == "ok" and release not in removed and release not in found:
             found.append(release)
     return found
 

@@ -109,24 +109,26 @@ def _finish(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...
 
 
 def _workers_and_singletons(mine: Release, observed: Observed) -> list[Step]:
-    """Workers overlap, so no job waits. A singleton is stopped everywhere else before it starts here."""
+    """Workers overlap, so no job waits. A singleton is stopped everywhere else before it starts here. One gate for all of them."""
     steps: list[Step] = []
     others = [release for release in observed.releases if release.id != mine.id]
     workers = mine.lacks(WORKER)
     if workers:
         steps.append(Step(s.START, f"start {_list(workers)} of release {mine.id}", mine.id, workers))
-        steps.append(Step(s.GATE, f"wait until {_list(workers)} of release {mine.id} {_is(workers)} ready", mine.id, workers))
-    for release in others:
-        if release.runs(WORKER):
-            names = release.runs(WORKER)
-            text = f"stop {_list(names)} of release {release.id}: the job in hand is finished"
-            steps.append(Step(s.STOP, text, release.id, names))
     elsewhere = [(release.id, name) for release in others for name in release.runs(SINGLETON)]
     singletons = mine.lacks(SINGLETON)
     if elsewhere or singletons:
         names = tuple(dict.fromkeys(singletons + tuple(name for _release, name in elsewhere)))
         text = f"hand {_list(names)} over to release {mine.id}: stop there, then start here"
         steps.append(Step(s.HAND_OVER, text, mine.id, singletons, tuple(elsewhere)))
+    started = workers + singletons
+    if started:
+        steps.append(Step(s.GATE, f"wait until {_list(started)} of release {mine.id} {_is(started)} ready", mine.id, started))
+    for release in others:
+        if release.runs(WORKER):
+            names = release.runs(WORKER)
+            text = f"stop {_list(names)} of release {release.id}: the job in hand is finished"
+            steps.append(Step(s.STOP, text, release.id, names))
     return steps
 
 

@@ -134,7 +134,6 @@ class Executor:
             self._backend.stop(release, [service for owner, service in step.elsewhere if owner == release])
         if step.services:
             self._backend.start(step.release, step.services)
-            self._gate(step)
 
     def _watch(self, step: s.Step) -> None:
         self._remember_new(step)

@@ -52,6 +52,18 @@ def test_served_before_is_told_latest_first_and_once(path):
     assert journals.served_before(journals.read(path)) == ["d", "a", "b"]
 
 
+def test_a_removed_release_is_complete_only_when_it_was_rolled_out_again(path):
+    journal = Journal(path, "r1", SystemClock())
+    for release in ("a", "b"):
+        journal.write("closed", release=release, outcome="ok")
+        journal.write("step", release=release, action="remove")
+    assert journals.served_before(journals.read(path)) == []
+    journal.write("step", release="a", action="create")
+    assert journals.served_before(journals.read(path)) == []
+    journal.write("closed", release="a", outcome="ok")
+    assert journals.served_before(journals.read(path)) == ["a"]
+
+
 @pytest.mark.parametrize(
     ("written", "unfinished"),
     [

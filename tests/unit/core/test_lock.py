@@ -114,7 +114,7 @@ def test_nobody_holds_what_does_not_exist_or_was_let_go(path):
 
 def test_a_sign_of_life_moves_only_the_heartbeat(path):
     class Clock(SystemClock):
-        at = 1000.0
+        at = 1000.1234567
 
         def now(self):
             return self.at
@@ -124,7 +124,7 @@ def test_a_sign_of_life_moves_only_the_heartbeat(path):
         clock.at = 1005.5
         lock.beat()
         found = holder(path)
-        assert (found.since, found.heartbeat) == (1000.0, 1005.5)
+        assert (found.since, found.heartbeat) == (1000.1234567, 1005.5)
 
 
 def test_looking_does_not_hinder_a_rollout(path):

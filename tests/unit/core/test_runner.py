@@ -24,7 +24,15 @@ def test_output_exit_code_and_input():
 
 
 def test_without_input_there_is_none_to_wait_for():
-    assert python("import sys; print(repr(sys.stdin.read()))", timeout=10).stdout == "''\n"
+    ours, writing = os.pipe()
+    former = os.dup(0)
+    os.dup2(ours, 0)
+    try:
+        assert python("import sys; print(repr(sys.stdin.read()))", timeout=10).stdout == "''\n"
+    finally:
+        os.dup2(former, 0)
+        for handle in (ours, writing, former):
+            os.close(handle)
 
 
 def test_output_that_is_no_text_is_no_error():

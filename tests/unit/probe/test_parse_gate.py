@@ -159,11 +159,11 @@ ARGV = 'such as ["redis-cli", "ping"]'
         ({**HTTP, "deadline": False}, "`deadline` is a number of seconds or a duration such as 500ms, 2s or 1m30s, not False"),
         (
             {**HTTP, "min_ready": 60},
-            "the gate can never hold: 2 successes with 0.5 s between them and 60 s of `min_ready` need 60.5 s, but `deadline` is 60 s",
+            "the gate can never hold: 2 successes with 0.2 s between them and 60 s of `min_ready` need 60.2 s, but `deadline` is 60 s",
         ),
         (
-            {**HTTP, "success_threshold": 5, "deadline": 2},
-            "the gate can never hold: 5 successes with 0.5 s between them and 0 s of `min_ready` need 2 s, but `deadline` is 2 s",
+            {**HTTP, "success_threshold": 11, "deadline": 2},
+            "the gate can never hold: 11 successes with 0.2 s between them and 0 s of `min_ready` need 2 s, but `deadline` is 2 s",
         ),
     ],
 )

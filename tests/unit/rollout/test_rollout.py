@@ -88,11 +88,10 @@ ORDER = [
     "shift new",
     "drain web 20100",
     "start new queue",
-    "hold new queue",
-    "stop old queue",
     "stop old clock",
     "start new clock",
-    "hold new clock",
+    "hold new queue clock",
+    "stop old queue",
 ]
 AFTER = ["remove older", "stop old web"]
 
@@ -159,9 +158,9 @@ def test_a_first_rollout_that_fails_leaves_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("fault", [SteadyError("no way"), ValueError("no way")], ids=["error", "bug"])
-@pytest.mark.parametrize("call", ["observe", "shift old", "start old queue", "remove new"])
+@pytest.mark.parametrize("call", ["observe", "shift old", "start old clock", "remove new"])
 def test_a_way_back_that_fails_is_told_and_stays_unfinished(host, call, fault):
-    host.faults.wrong["hold new clock"] = GateError("clock is ill")
+    host.faults.wrong["hold new queue clock"] = GateError("clock is ill")
     original = host.backend.observe
 
     def observe(history):
