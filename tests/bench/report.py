@@ -87,7 +87,7 @@ def page(bench: Bench) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`, which measures anew and asserts the bounds. Numbers of one machine: compare the columns,",
+        "Written by `make bench`, which measures anew. Numbers of one machine: compare the columns,",
         "not the seconds.",
         "",
         "The example app (`examples/hotel`: 2 replicas of web and app, a worker, a scheduler, a WebSocket service) is rolled",
@@ -114,12 +114,14 @@ def page(bench: Bench) -> str:
         "The first two do not migrate the database; the rollout does. The first is run on the host itself, the others through",
         "Ansible over SSH.",
         "",
-        "## Bounds",
+        "## Aims",
+        "",
+        "`make bench` fails where one that is marked *asserted* is missed.",
         "",
         *_table(
-            ("`steady.deploy.rollout`", "bound", "measured", ""),
+            ("`steady.deploy.rollout`", "aim", "measured", ""),
             [
-                ("failed requests", "0", str(bench.steady.load.failed), _mark(bench.steady.load.failed == 0)),
+                ("failed requests, asserted", "0", str(bench.steady.load.failed), _mark(bench.steady.load.failed == 0)),
                 (
                     "rollout over the floor, without load, by the module's own clock",
                     f"≤ {MOST_OVER_FLOOR:g} s",
@@ -127,15 +129,20 @@ def page(bench: Bench) -> str:
                     _mark(over <= MOST_OVER_FLOOR),
                 ),
                 ("… less the seconds it only watched", "", f"{over - bench.watch:.2f} s", ""),
-                ("… until all users are on the new release", "", f"{bench.shifted - bench.floor:.2f} s", ""),
                 (
-                    "run without change, against `docker_compose_v2`'s",
+                    "… until all users are on the new release, asserted",
+                    f"≤ {MOST_OVER_FLOOR:g} s",
+                    f"{bench.shifted - bench.floor:.2f} s",
+                    _mark(bench.shifted - bench.floor <= MOST_OVER_FLOOR),
+                ),
+                (
+                    "run without change, against `docker_compose_v2`'s, asserted",
                     "≤ 1x",
                     f"{bench.noops['steady'] / bench.noops['module']:.2f}x",
                     _mark(bench.noops["steady"] <= bench.noops["module"]),
                 ),
                 (
-                    "p99 during the switch, against before",
+                    "p99 during the switch, against before, asserted",
                     f"≤ {MOST_P99:g}x",
                     f"{p99:.2f}x ({bench.steady.switching.p99 * 1000:.0f} ms over {bench.steady.switching.count} requests)",
                     _mark(p99 <= MOST_P99),

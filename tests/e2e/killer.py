@@ -34,10 +34,13 @@ while True:
     time.sleep(0.003)
 time.sleep(delay)
 pid = json.load(open(lock))["pid"] if number else 0
+last = entries()[-1]
 if number:
     os.kill(pid, number)
-    time.sleep(0.05 if number == signal.SIGKILL else 0)
-last = entries()[-1]
+if number == signal.SIGKILL:
+    # Nothing it might still have written between the look and the signal is missed.
+    time.sleep(0.05)
+    last = entries()[-1]
 print(json.dumps({"pid": pid, "last": last, "under_way": last == steps[nth - 1]}), flush=True)
 """
 

@@ -31,6 +31,13 @@ def lint(model: Json, services: t.Sequence[Service]) -> list[str]:
             and not (raw.get("deploy") or {}).get("restart_policy")
         ):
             warnings.append(f"service {service.name} has no `restart` policy: it stays down after a reboot; set `restart: unless-stopped`")
+    for kind in ("configs", "secrets"):
+        for name, entry in (model.get(kind) or {}).items():
+            if entry.get("environment"):
+                warnings.append(
+                    f"{kind[:-1]} {name} comes from the variable {entry['environment']}: a change of it alone makes no new release; "
+                    "read it from a file, or put it into the environment of its services"
+                )
     if not any(service.kind == WEB and service.port is not None for service in services):
         wrong.append("no service takes traffic: give one `x-steady: {kind: web, port: <its container port>}`")
     if wrong:

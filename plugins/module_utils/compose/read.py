@@ -62,5 +62,6 @@ def _config(cli: DockerCli, app: str, paths: t.Sequence[str], env_files: t.Seque
     try:
         model = json.loads(done.stdout)
     except ValueError:
-        raise CommandError("docker compose config did not answer with JSON", done.argv, done.rc, done.stdout[:500], done.stderr) from None
+        # What it printed may hold values of the environment.
+        raise CommandError("docker compose config did not answer with JSON", done.argv, done.rc, "", "") from None
     return t.cast(Json, model)

@@ -110,3 +110,8 @@ def unfinished(entries: t.Sequence[Entry]) -> bool:
         if entry["event"] in ("opened", "closed"):
             return entry["event"] == "opened"
     return False
+
+
+def started_from(entries: t.Sequence[Entry]) -> str | None:
+    """The release that was to be gone back to by the rollout that was opened last."""
+    return next((entry.get("before") for entry in reversed(entries) if entry["event"] == "opened"), None)

@@ -106,6 +106,8 @@ class Executor:
         self._watched.update({state.id: state for state in self._backend.states(release) if state.service in services})
 
     def _shift(self, step: s.Step) -> None:
+        # Jobs may have taken long since the gates held.
+        self._look(force=True)
         self.shift_tried = True
         self._edge.shift(self.wanted(step.release))
         self._shifted_at = self._clock.monotonic()

@@ -81,15 +81,25 @@ class Rollout:
         outcome = Outcome(self._wish.release, observed.served, tuple(steps))
         if not steps:
             return outcome
-        self._journal.write("opened", release=self._wish.release, before=observed.served, steps=[step.text for step in steps])
+        original = self._original(observed)
+        self._journal.write("opened", release=self._wish.release, before=original, steps=[step.text for step in steps])
         try:
             self._executor.run(steps)
         except SteadyError as exc:
-            self._undo(observed.served, exc)
+            self._undo(original, exc)
             raise
         self._journal.write("closed", release=self._wish.release, outcome="ok")
         self._journal.trim()
         return outcome
+
+    def _original(self, observed: Observed) -> str | None:
+        """The release to go back to: the served one, unless that is what a rollout cut short left half-done beside a whole one."""
+        served = observed.release(observed.served)
+        if observed.unfinished and not (served and served.complete):
+            before = observed.release(journals.started_from(journals.read(self._journal_path)))
+            if before and before.complete:
+                return before.id
+        return observed.served
 
     def _undo(self, original: str | None, failure: SteadyError) -> None:
         """Go back to the release that was served. What is there is observed anew, so it does not matter how far the rollout came."""

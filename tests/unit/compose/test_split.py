@@ -19,8 +19,8 @@ HASHES = {"/srv/shop/motd.txt": "hash of motd", "/srv/shop/token.txt": "hash of 
 PORTS = {"web": (20010, 20011, 20012)}
 
 
-def id_of(model, ids=IDS, hashes=HASHES):
-    return split.release_id(model, services_of(model, SHOP_SAID), ids, hashes)
+def id_of(model, ids=None, hashes=None):
+    return split.release_id(model, services_of(model, SHOP_SAID), ids or IDS, hashes or HASHES)
 
 
 def shuffled(value):
@@ -112,10 +112,10 @@ def test_asking_changes_nothing():
     assert model == before
 
 
-def document(ports=PORTS, pins=None):
+def document(ports=None, pins=None):
     model, services = shop()
     copies = {path: "/var/lib/steady/copy-of-" + path.rsplit("/", 1)[1] for path in HASHES}
-    return split.release_document(model, services, "shop", "0123456789ab", pins or {"shop/web:1": "shop/web@sha256:1"}, ports, copies)
+    return split.release_document(model, services, "shop", "0123456789ab", pins or {"shop/web:1": "shop/web@sha256:1"}, ports or PORTS, copies)
 
 
 def test_a_release_can_stand_beside_another():

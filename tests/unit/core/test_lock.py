@@ -130,6 +130,6 @@ def test_a_sign_of_life_moves_only_the_heartbeat(path):
 def test_looking_does_not_hinder_a_rollout(path):
     with Lock(path, "bert", SystemClock()):
         pass
-    for _ in range(20):
+    for dummy in range(20):
         assert holder(path) is None
         take(path)

@@ -215,6 +215,18 @@ def test_a_run_killed_anywhere_is_finished_by_the_next(tmp_path):
         assert set(host.backend.plans) == {"old", "new"}
 
 
+def test_a_rerun_that_fails_behind_the_shift_goes_back_to_the_whole_release(host):
+    host.faults.wrong["start new clock"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        host.go()
+    assert host.edge.now.release == "new"
+    host.faults.wrong["stop old queue"] = SteadyError("it broke")
+    assert host.fails().message == "it broke. Undone: release old serves as before"
+    assert host.edge.now.release == "old"
+    assert host.backend.running(*LONG_RUNNING) == ALL_OF_OLD
+    assert not host.unfinished
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
