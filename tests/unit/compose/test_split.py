@@ -115,7 +115,9 @@ def test_asking_changes_nothing():
 def document(ports=None, pins=None):
     model, services = shop()
     copies = {path: "/var/lib/steady/copy-of-" + path.rsplit("/", 1)[1] for path in HASHES}
-    return split.release_document(model, services, "shop", "0123456789ab", pins or {"shop/web:1": "shop/web@sha256:1"}, ports or PORTS, copies)
+    return split.release_document(
+        model, services, "shop", "0123456789ab", pins or {"shop/web:1": "shop/web@sha256:1"}, ports or PORTS, copies
+    )
 
 
 def test_a_release_can_stand_beside_another():
