@@ -35,7 +35,7 @@ BROKEN = (
     # It is ready for some seconds first, so readiness must be asked to last.
     Broken(
         "crash-loop",
-        (r"\bapp\b", "exited|restarted", "70|log"),
+        (r"\bapp\b", "exited|restart", "70|log"),
         "gate",
         {"app": {"gates": [{"type": "tcp", "port": 9000, "min_ready": 8}]}},
     ),

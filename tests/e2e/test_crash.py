@@ -29,7 +29,6 @@ class Moment:
 
 
 MOMENTS = (
-    Moment("opened", 0.0),
     Moment("create", 0.05),
     Moment("create", 0.25),
     Moment("start", 0.3),
