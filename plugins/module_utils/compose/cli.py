@@ -18,13 +18,12 @@ RELEASE_LABEL = "steady.release"
 KIND_LABEL = "steady.kind"
 DEFINITION_LABEL = "steady.definition"
 PROJECT_LABEL = "com.docker.compose.project"
-ONE_OFF_LABEL = "com.docker.compose.oneoff"
 # The first Compose that knows `config --format json` with `env_file` as objects and `start_interval`.
 MINIMUM_COMPOSE = (2, 24)
 
 
 class DockerCli:
-    """Runs ``docker`` and ``docker compose``. ``env_files`` are given to every Compose call for interpolation."""
+    """Runs ``docker`` and ``docker compose``."""
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
