@@ -33,7 +33,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows images, kinds, replicas, and hashes of configuration and environment, never a value of the environment.
+      - Shows images, kinds, replicas, and which settings and variables of the environment changed, never a value of them.
   idempotent:
     support: partial
     details:

@@ -115,8 +115,8 @@ def _wish(params: Params, cli: DockerCli, store: Store, served: str | None, pull
     warnings = lint(model, services)
     policies = {service.image: _policy(model["services"][service.name], params["pull"]) for service in services}
     images = find_images(cli, policies, pull)
-    files = split.files_of(model, services)
-    release = split.release_id(model, services, {ref: image.id or ref for ref, image in images.items()}, file_hashes(files))
+    files = file_hashes(split.files_of(model, services))
+    release = split.release_id(model, services, {ref: image.id or ref for ref, image in images.items()}, files)
     wish = Wish(params["app"], release, services)
     return wish, Target(release, model, services, images, files), warnings
 

@@ -30,17 +30,19 @@ from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import 
 
 _QUIET = ("--no-build", "--pull", "never")
 _LOG_LINES = 20
+# Seconds. Nobody asks a web container any more by the time its release is removed.
+_EMPTY_GRACE = 5
 
 
 @dataclass(frozen=True)
 class Target:
-    """A release as read from a compose file, not yet on the host."""
+    """A release as read from a compose file, not yet on the host. ``files``: paths of configs and secrets -> hash of their content."""
 
     release: str
     model: dict[str, t.Any]
     services: tuple[Service, ...]
     images: dict[str, Image]
-    files: tuple[str, ...]
+    files: t.Mapping[str, str]
 
 
 class ComposeBackend:
@@ -255,7 +257,9 @@ class ComposeBackend:
     def remove(self, release: str) -> None:
         """See Backend.remove. Jobs and workers get their whole grace time. The folder goes last: it tells a rerun what is left."""
         states = self.states(release)
-        self._cli.stop([state.id for state in states if state.running])
+        running = [state for state in states if state.running]
+        self._cli.stop([state.id for state in running if state.label(KIND_LABEL) == WEB], _EMPTY_GRACE)
+        self._cli.stop([state.id for state in running if state.label(KIND_LABEL) != WEB])
         self._cli.remove([state.id for state in states])
         unplug(self._cli, self._app, self._project(release))
         self._store.remove_release(release)

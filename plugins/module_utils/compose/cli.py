@@ -107,10 +107,11 @@ class DockerCli:
         """Pull one image."""
         return self.runner.run(["docker", "pull", "--quiet", reference])
 
-    def stop(self, ids: t.Sequence[str]) -> None:
-        """Send each container its stop signal and wait its whole grace time; all at once."""
+    def stop(self, ids: t.Sequence[str], grace: int | None = None) -> None:
+        """Send each container its stop signal and wait its whole grace time, or ``grace`` seconds; all at once."""
         if ids:
-            checked(self.runner.run(["docker", "stop", *ids]), "can't stop containers")
+            bound = [] if grace is None else ["--time", str(grace)]
+            checked(self.runner.run(["docker", "stop", *bound, *ids]), "can't stop containers")
 
     def remove(self, ids: t.Sequence[str]) -> None:
         """Remove containers with their anonymous volumes. One that is gone already is no error."""

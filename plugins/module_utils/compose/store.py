@@ -68,16 +68,21 @@ class Store:
         shutil.rmtree(self._release(release), ignore_errors=True)
         sync_folder(os.path.join(self.folder, "releases"))
 
-    def copy_files(self, release: str, paths: t.Sequence[str]) -> dict[str, str]:
-        """Give a release its own copies of config and secret files, with owner and mode: path -> path of the copy."""
+    def copy_files(self, release: str, hashes: t.Mapping[str, str]) -> dict[str, str]:
+        """Give a release its own copies of config and secret files, with owner and mode: path -> path of the copy.
+
+        ``hashes`` is what ``file_hashes`` said of them. Raises SpecError for a file that somebody changed since.
+        """
         copies: dict[str, str] = {}
-        for number, path in enumerate(paths):
+        for number, path in enumerate(hashes):
             folder = os.path.join(self._release(release), "files")
             os.makedirs(folder, mode=0o700, exist_ok=True)
             copies[path] = os.path.join(folder, f"{number}-{os.path.basename(path)}")
             shutil.copy2(path, copies[path])
             owner = os.stat(path)
             os.chown(copies[path], owner.st_uid, owner.st_gid)
+            if file_hashes([copies[path]])[copies[path]] != hashes[path]:
+                raise SpecError(f"{path} was changed while it was rolled out; run again")
         return copies
 
     def reserved_ports(self) -> set[int]:

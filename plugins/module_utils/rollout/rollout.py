@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from ansible_collections.steady.deploy.plugins.module_utils.core import journal as journals
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
@@ -18,17 +18,6 @@ from ansible_collections.steady.deploy.plugins.module_utils.rollout.executor imp
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Observed
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Options, Wish
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.steps import Step
-
-
-@dataclass
-class Outcome:
-    """What a rollout came to. ``undone`` is None unless the rollout failed: then whether the way back was gone to its end."""
-
-    release: str
-    before: str | None
-    plan: tuple[Step, ...] = ()
-    undone: bool | None = None
-    facts: dict[str, t.Any] = field(default_factory=dict)
 
 
 class Rollout:
@@ -76,11 +65,10 @@ class Rollout:
         """The steps from what is there to the wish."""
         return blue_green.plan(self._wish, observed, self._options)
 
-    def run(self, observed: Observed, steps: t.Sequence[Step]) -> Outcome:
+    def run(self, observed: Observed, steps: t.Sequence[Step]) -> None:
         """Do the steps. Raises the error that stopped them, after the way back was gone; its facts say how that went."""
-        outcome = Outcome(self._wish.release, observed.served, tuple(steps))
         if not steps:
-            return outcome
+            return
         original = self._original(observed)
         self._journal.write("opened", release=self._wish.release, before=original, steps=[step.text for step in steps])
         try:
@@ -90,7 +78,6 @@ class Rollout:
             raise
         self._journal.write("closed", release=self._wish.release, outcome="ok")
         self._journal.trim()
-        return outcome
 
     def _original(self, observed: Observed) -> str | None:
         """The release to go back to: the served one, unless that is what a rollout cut short left half-done beside a whole one."""

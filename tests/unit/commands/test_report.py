@@ -34,7 +34,7 @@ def target_of(environment):
         service["healthcheck"] = {"test": ["CMD", *environment.values()]}
     services = services_of(model, {})
     images = {service.image: Image(service.image, "sha256:1", "sha256:1", True) for service in services}
-    return Target("new", model, services, images, ())
+    return Target("new", model, services, images, {})
 
 
 def kept(store, release, target):
@@ -65,11 +65,12 @@ def test_no_value_of_the_environment_is_shown(before, after, rollback):
         assert all(value not in text and json.dumps(value) not in text for value in environment.values())
 
 
-def test_a_changed_value_shows_as_a_changed_hash_only():
+def test_a_changed_value_shows_as_a_mark_only():
     diff = shown({"A": "1111111", "B": "2"}, {"A": "7777777", "B": "2"})
     before, after = (json.loads(diff[key])["services"]["web"] for key in ("before", "after"))
-    assert before["environment"]["variables"] == after["environment"]["variables"] == ["A", "B"]
-    assert before["environment"]["hash"] != after["environment"]["hash"]
+    assert before["environment"] == ["A", "B"]
+    assert after["environment"] == ["A (changed)", "B"]
+    assert "command (changed)" in after["settings"] and "command" in before["settings"]
     assert (diff["before_header"], diff["after_header"]) == ("hotel served", "hotel wanted")
     assert json.loads(diff["after"])["release"] == "new"
     assert set(json.loads(diff["after"])["services"]) == {"app", "migrate", "queue", "scheduler", "web", "ws"}

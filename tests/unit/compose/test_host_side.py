@@ -204,14 +204,24 @@ def test_a_release_keeps_its_own_copies_of_files(store, tmp_path):
         path.write_text(str(path))
         path.chmod(0o440)
     paths = [str(first), str(second)]
-    copies = store.copy_files("0123456789ab", paths)
     hashes = file_hashes(paths)
+    copies = store.copy_files("0123456789ab", hashes)
     first.chmod(0o640)
     first.write_text("changed")
     assert file_hashes(paths)[paths[0]] != hashes[paths[0]]
     assert [open(copies[path]).read() for path in paths] == paths  # noqa: SIM115
     assert os.stat(copies[paths[1]]).st_mode & 0o777 == 0o440
     assert copies[paths[0]].startswith(store.folder)
+
+
+def test_a_file_changed_between_reading_and_copying_is_refused(store, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("one")
+    hashes = file_hashes([str(token)])
+    token.write_text("two")
+    with pytest.raises(SpecError) as caught:
+        store.copy_files("0123456789ab", hashes)
+    assert caught.value.message == f"{token} was changed while it was rolled out; run again"
 
 
 def test_a_file_that_cant_be_read_is_told(tmp_path):
