@@ -13,14 +13,26 @@ from dataclasses import replace
 
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Observed, Release, Unit
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import SINGLETON, WEB, WORKER, Options, Service, Wish
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import (
+    AFTER,
+    AFTER_SHIFT,
+    BEFORE,
+    BEFORE_SHIFT,
+    SINGLETON,
+    WEB,
+    WORKER,
+    Options,
+    Service,
+    Wish,
+)
 
 Step = s.Step
 
 
 def plan(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
     """The steps from what is there to ``wish``. Empty when nothing differs."""
-    return _release_up(wish, observed) + _shift(wish, observed) + _finish(wish, observed, options)
+    steps = _release_up(wish, observed, options) + _shift(wish, observed, options) + _finish(wish, observed, options)
+    return _hooks(options, BEFORE, wish) + steps + _hooks(options, AFTER, wish, rolls_back=False) if steps else ()
 
 
 def restore(original: str | None, wish: Wish, observed: Observed, seen: bool = True) -> tuple[Step, ...]:
@@ -52,7 +64,7 @@ def restore(original: str | None, wish: Wish, observed: Observed, seen: bool = T
     return tuple(steps)
 
 
-def _release_up(wish: Wish, observed: Observed) -> tuple[Step, ...]:
+def _release_up(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
     """Everything that users do not notice: images, accessories, the new release up and ready, its jobs run."""
     steps: list[Step] = []
     mine = observed.release(wish.release)
@@ -75,14 +87,34 @@ def _release_up(wish: Wish, observed: Observed) -> tuple[Step, ...]:
     if down or not _served(wish, observed):
         steps.append(Step(s.GATE, f"wait until {_list(web)} of release {wish.release} {_is(web)} ready", wish.release, web))
     steps += [_job(wish, job) for job in jobs if not job.before_start]
+    if options.scenarios and not _served(wish, observed):
+        text = f"try {_names('scenario', 'scenarios', options.scenarios)} on release {wish.release}"
+        steps.append(Step(s.SMOKE, text, wish.release, point=s.RELEASE))
     return tuple(steps)
 
 
-def _shift(wish: Wish, observed: Observed) -> tuple[Step, ...]:
+def _shift(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
     if _served(wish, observed) and not observed.unfinished:
         return ()
     source = f" from {observed.served}" if observed.served and observed.served != wish.release else ""
-    return (Step(s.SHIFT, f"shift traffic{source} to release {wish.release}", wish.release),)
+    steps = [
+        *_hooks(options, BEFORE_SHIFT, wish),
+        Step(s.SHIFT, f"shift traffic{source} to release {wish.release}", wish.release),
+        *_hooks(options, AFTER_SHIFT, wish),
+    ]
+    if options.scenarios:
+        text = f"try {_names('scenario', 'scenarios', options.scenarios)} on release {wish.release} through the edge"
+        steps.append(Step(s.SMOKE, text, wish.release, point=s.EDGE))
+    return tuple(steps)
+
+
+def _hooks(options: Options, point: str, wish: Wish, rolls_back: bool = True) -> tuple[Step, ...]:
+    """The hooks of one point. One that fails undoes the rollout only where it says so and there is a way back."""
+    return tuple(
+        Step(s.HOOK, f"run hook {hook.name}", wish.release, rolls_back=rolls_back and hook.undoes, point=number)
+        for number, hook in enumerate(options.hooks)
+        if hook.point == point
+    )
 
 
 def _finish(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
@@ -172,7 +204,7 @@ def _drain(pairs: list[tuple[str, str]]) -> Step:
     return Step(s.DRAIN, f"let what is in flight to {_names('release', 'releases', releases)} finish", elsewhere=tuple(pairs))
 
 
-def _names(one: str, many: str, names: list[str]) -> str:
+def _names(one: str, many: str, names: list[str] | tuple[str, ...]) -> str:
     return f"{one if len(names) == 1 else many} {_list(names)}"
 
 

@@ -25,7 +25,18 @@ _LOOK_EVERY = 0.25
 class Executor:
     """Runs steps against one backend and one edge. ``timeline`` grows by one entry a step."""
 
-    def __init__(self, app: str, backend: Backend, edge: Edge, journal: Journal, clock: Clock, options: Options) -> None:
+    def __init__(
+        self,
+        app: str,
+        backend: Backend,
+        edge: Edge,
+        journal: Journal,
+        clock: Clock,
+        options: Options,
+        extra: t.Mapping[str, t.Callable[[s.Step], None]] | None = None,
+        judge_traffic: t.Callable[[s.Step], None] | None = None,
+    ) -> None:
+        """``extra`` does the steps that neither backend nor edge do; ``judge_traffic`` raises while users fare badly in a watch."""
         self._app = app
         self._backend = backend
         self._edge = edge
@@ -54,7 +65,9 @@ class Executor:
             s.WATCH: self._watch,
             s.STOP: lambda step: backend.stop(step.release, step.services),
             s.REMOVE: lambda step: backend.remove(step.release),
+            **(extra or {}),
         }
+        self._judge_traffic = judge_traffic
 
     def run(self, steps: t.Sequence[s.Step]) -> None:
         """Do the steps. Raises the first error of a step that rolls back; an error of another becomes a warning."""
@@ -142,6 +155,8 @@ class Executor:
         until = (self._shifted_at or self._clock.monotonic()) + self._options.watch
         while True:
             self._look(force=True)
+            if self._judge_traffic:
+                self._judge_traffic(step)
             left = until - self._clock.monotonic()
             if left <= 0:
                 return

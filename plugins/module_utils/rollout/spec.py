@@ -56,9 +56,29 @@ class Wish:
         return tuple(service for service in self.services if service.kind == WEB and service.port is not None)
 
 
+# The points of a rollout at which hooks run, in order. The last one is reached only by a rollout that is undone.
+BEFORE, BEFORE_SHIFT, AFTER_SHIFT, AFTER, UNDONE = POINTS = ("before", "before_shift", "after_shift", "after", "undone")
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A command of the user's at a point of the rollout.
+
+    It runs on the host or, with ``service``, in a container of that service of the new release, for at most
+    ``timeout`` seconds. Where ``undoes`` is set its failure undoes the rollout, else it is told as a warning.
+    """
+
+    name: str
+    point: str
+    command: tuple[str, ...]
+    service: str | None = None
+    timeout: float = 60.0
+    undoes: bool = True
+
+
 @dataclass(frozen=True)
 class Options:
-    """How a rollout goes about it. Times in seconds."""
+    """How a rollout goes about it. Times in seconds. ``scenarios`` names the smoke tests."""
 
     keep_releases: int = 1
     update_accessories: bool = False
@@ -66,3 +86,5 @@ class Options:
     stream_drain_timeout: float = 10.0
     watch: float = 2.0
     job_timeout: float = 3600.0
+    scenarios: tuple[str, ...] = ()
+    hooks: tuple[Hook, ...] = ()

@@ -13,12 +13,17 @@ CREATE = "create"  # make a release's networks and containers, and plug accessor
 JOB = "job"  # run a job to its end
 START = "start"  # start services of a release
 GATE = "gate"  # wait until services of a release are ready
+SMOKE = "smoke"  # try scenarios, on the release's own ports or, after a shift, through the edge
+HOOK = "hook"  # run a command of the user's at a named point
 SHIFT = "shift"  # move traffic to a release
 DRAIN = "drain"  # let what is in flight to other releases finish
 HAND_OVER = "hand_over"  # stop services elsewhere, then start them here: never two at once
 STOP = "stop"  # stop services of a release, kept for a rollback
 WATCH = "watch"  # see the release stay up
 REMOVE = "remove"  # remove a release with all it has
+
+# Where a smoke test asks.
+RELEASE, EDGE = "release", "edge"
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Step:
 
     ``elsewhere`` names (release, service) pairs a hand-over stops or a drain empties. A failure of a step that
     does not ``rolls_back`` leaves the rollout standing: it is told as a warning, and the next run tries again.
+    ``point`` says where a smoke test asks (RELEASE or EDGE), or which hook this is, as an index into the options' hooks.
     """
 
     action: str
@@ -35,3 +41,4 @@ class Step:
     services: tuple[str, ...] = ()
     elsewhere: tuple[tuple[str, str], ...] = ()
     rolls_back: bool = True
+    point: int | str = ""
