@@ -4,25 +4,18 @@
 """The strategy ``blue_green``: a whole release beside the old one, then one shift. Pure: data in, steps out.
 
 ``plan`` leads from whatever is there to the wished release, so a first rollout, a rollback, a rerun after a crash
-and a run that finds nothing to do are all the same function. ``restore`` leads back to the release that was served.
+and a run that finds nothing to do are all the same function.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Observed, Release, Unit
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Observed
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.parts import finish, hooks, release_up, shift
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import (
     AFTER,
-    AFTER_SHIFT,
     BEFORE,
-    BEFORE_SHIFT,
-    SINGLETON,
-    WEB,
-    WORKER,
     Options,
-    Service,
     Wish,
 )
 
@@ -31,186 +24,5 @@ Step = s.Step
 
 def plan(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
     """The steps from what is there to ``wish``. Empty when nothing differs."""
-    steps = _release_up(wish, observed, options) + _shift(wish, observed, options) + _finish(wish, observed, options)
-    return _hooks(options, BEFORE, wish) + steps + _hooks(options, AFTER, wish, rolls_back=False) if steps else ()
-
-
-def restore(original: str | None, wish: Wish, observed: Observed, seen: bool = True) -> tuple[Step, ...]:
-    """The steps back to ``original``, the release that was served before a rollout to ``wish`` failed.
-
-    ``seen`` says that users may have reached the wished release, even where a shift to it was taken back.
-    """
-    failed = observed.release(wish.release)
-    before = observed.release(original)
-    steps: list[Step] = []
-    if observed.served != original:
-        down = before.lacks(WEB) if before else ()
-        if down:
-            steps.append(Step(s.START, f"start {_list(down)} of release {original}", original or "", down))
-            steps.append(Step(s.GATE, f"wait until {_list(down)} of release {original} {_is(down)} ready", original or "", down))
-        text = f"shift traffic back to release {original}" if original else "take the release out of the edge again"
-        steps.append(Step(s.SHIFT, text, original or ""))
-    if before:
-        steps += _workers_and_singletons(before, observed)
-    if failed and original != wish.release:
-        web = failed.runs(WEB)
-        if web and (seen or observed.served == wish.release):
-            steps.append(_drain([(failed.id, name) for name in web]))
-        if not failed.complete:
-            steps.append(Step(s.REMOVE, f"remove release {failed.id}", failed.id))
-        # Where there was a release before, it has the workers and singletons by now.
-        elif left := web if before else failed.runs(WEB, WORKER, SINGLETON):
-            steps.append(Step(s.STOP, f"stop release {failed.id}, keep it", failed.id, left))
-    return tuple(steps)
-
-
-def _release_up(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
-    """Everything that users do not notice: images, accessories, the new release up and ready, its jobs run."""
-    steps: list[Step] = []
-    mine = observed.release(wish.release)
-    web = tuple(service.name for service in wish.of(WEB))
-    down = _as_wished(wish, observed).lacks(WEB)
-    if observed.images_missing:
-        steps.append(Step(s.PULL, "pull " + ", ".join(observed.images_missing), services=observed.images_missing))
-    absent = [accessory.service for accessory in observed.accessories if not accessory.running]
-    changed = [accessory.service for accessory in observed.accessories if accessory.exists and not accessory.current]
-    if absent:
-        steps.append(Step(s.BASE_UP, "start " + _names("accessory", "accessories", absent), services=tuple(absent)))
-    if changed:
-        steps.append(Step(s.BASE_UP, "recreate changed " + _names("accessory", "accessories", changed), services=tuple(changed)))
-    if _must_create(wish, mine) or (mine and (not mine.plugged or changed)):
-        steps.append(Step(s.CREATE, f"create release {wish.release} and plug its accessories in", wish.release))
-    jobs = _jobs(wish, observed)
-    steps += [_job(wish, job) for job in jobs if job.before_start]
-    if down:
-        steps.append(Step(s.START, f"start {_list(down)} of release {wish.release}", wish.release, down))
-    if down or not _served(wish, observed):
-        steps.append(Step(s.GATE, f"wait until {_list(web)} of release {wish.release} {_is(web)} ready", wish.release, web))
-    steps += [_job(wish, job) for job in jobs if not job.before_start]
-    if options.scenarios and not _served(wish, observed):
-        text = f"try {_names('scenario', 'scenarios', options.scenarios)} on release {wish.release}"
-        steps.append(Step(s.SMOKE, text, wish.release, point=s.RELEASE))
-    return tuple(steps)
-
-
-def _shift(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
-    if _served(wish, observed) and not observed.unfinished:
-        return ()
-    source = f" from {observed.served}" if observed.served and observed.served != wish.release else ""
-    steps = [
-        *_hooks(options, BEFORE_SHIFT, wish),
-        Step(s.SHIFT, f"shift traffic{source} to release {wish.release}", wish.release),
-        *_hooks(options, AFTER_SHIFT, wish),
-    ]
-    if options.scenarios:
-        text = f"try {_names('scenario', 'scenarios', options.scenarios)} on release {wish.release} through the edge"
-        steps.append(Step(s.SMOKE, text, wish.release, point=s.EDGE))
-    return tuple(steps)
-
-
-def _hooks(options: Options, point: str, wish: Wish, rolls_back: bool = True) -> tuple[Step, ...]:
-    """The hooks of one point. One that fails undoes the rollout only where it says so and there is a way back."""
-    return tuple(
-        Step(s.HOOK, f"run hook {hook.name}", wish.release, rolls_back=rolls_back and hook.undoes, point=number)
-        for number, hook in enumerate(options.hooks)
-        if hook.point == point
-    )
-
-
-def _finish(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
-    """What follows a shift: the old release drained, its workers and singletons handed over, the rest put away."""
-    steps: list[Step] = []
-    others = [release for release in observed.releases if release.id != wish.release]
-    mine = _as_wished(wish, observed)
-    old_web = [(release.id, name) for release in others for name in release.runs(WEB)]
-    if old_web:
-        steps.append(_drain(old_web))
-    steps += _workers_and_singletons(mine, observed)
-    if steps or mine.lacks(WEB) or not _served(wish, observed):
-        names = tuple(service.name for service in wish.of(WEB, WORKER, SINGLETON))
-        steps.append(Step(s.WATCH, f"watch release {wish.release} stay up", wish.release, names))
-    kept = [release_id for release_id in observed.history if release_id != wish.release and observed.release(release_id)]
-    kept = kept[: options.keep_releases]
-    for release in others:
-        if release.id not in kept:
-            steps.append(Step(s.REMOVE, f"remove release {release.id}", release.id, rolls_back=False))
-        elif release.runs(WEB):
-            names = release.runs(WEB)
-            steps.append(Step(s.STOP, f"stop {_list(names)} of release {release.id}, keep it", release.id, names, rolls_back=False))
-    return tuple(steps)
-
-
-def _workers_and_singletons(mine: Release, observed: Observed) -> list[Step]:
-    """Workers overlap, so no job waits. A singleton is stopped everywhere else before it starts here. One gate for all of them."""
-    steps: list[Step] = []
-    others = [release for release in observed.releases if release.id != mine.id]
-    workers = mine.lacks(WORKER)
-    if workers:
-        steps.append(Step(s.START, f"start {_list(workers)} of release {mine.id}", mine.id, workers))
-    elsewhere = [(release.id, name) for release in others for name in release.runs(SINGLETON)]
-    singletons = mine.lacks(SINGLETON)
-    if elsewhere or singletons:
-        names = tuple(dict.fromkeys(singletons + tuple(name for _release, name in elsewhere)))
-        text = f"hand {_list(names)} over to release {mine.id}: stop there, then start here"
-        steps.append(Step(s.HAND_OVER, text, mine.id, singletons, tuple(elsewhere)))
-    started = workers + singletons
-    if started:
-        steps.append(Step(s.GATE, f"wait until {_list(started)} of release {mine.id} {_is(started)} ready", mine.id, started))
-    for release in others:
-        if release.runs(WORKER):
-            names = release.runs(WORKER)
-            text = f"stop {_list(names)} of release {release.id}: the job in hand is finished"
-            steps.append(Step(s.STOP, text, release.id, names))
-    return steps
-
-
-def _as_wished(wish: Wish, observed: Observed) -> Release:
-    """The wished release as far as it is there. A run cut short may have left none of it, or a part without its record."""
-    mine = observed.release(wish.release) or Release(wish.release, False)
-    there = {unit.service: unit for unit in mine.units}
-    units = []
-    for service in wish.of(WEB, WORKER, SINGLETON):
-        unit = there.get(service.name) or Unit(service.name, service.kind, service.replicas, 0, 0)
-        units.append(replace(unit, wanted=service.replicas))
-    return replace(mine, units=tuple(units))
-
-
-def _served(wish: Wish, observed: Observed) -> bool:
-    return observed.served == wish.release and observed.edge_matches
-
-
-def _must_create(wish: Wish, mine: Release | None) -> bool:
-    if mine is None:
-        return True
-    there = {unit.service: unit.existing for unit in mine.units}
-    return any(there.get(service.name, 0) < service.replicas for service in wish.of(WEB, WORKER, SINGLETON))
-
-
-def _jobs(wish: Wish, observed: Observed) -> tuple[Service, ...]:
-    """Jobs still to run: once per release, and never once users have seen it."""
-    mine = observed.release(wish.release)
-    if not wish.jobs or observed.served == wish.release or (mine and mine.complete):
-        return ()
-    done = mine.jobs_done if mine else ()
-    return tuple(job for job in wish.of("job") if job.name not in done)
-
-
-def _job(wish: Wish, job: Service) -> Step:
-    return Step(s.JOB, f"run {job.name} of release {wish.release} to its end", wish.release, (job.name,))
-
-
-def _drain(pairs: list[tuple[str, str]]) -> Step:
-    releases = list(dict.fromkeys(release for release, _service in pairs))
-    return Step(s.DRAIN, f"let what is in flight to {_names('release', 'releases', releases)} finish", elsewhere=tuple(pairs))
-
-
-def _names(one: str, many: str, names: list[str] | tuple[str, ...]) -> str:
-    return f"{one if len(names) == 1 else many} {_list(names)}"
-
-
-def _list(names: tuple[str, ...] | list[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
-
-
-def _is(names: tuple[str, ...]) -> str:
-    return "is" if len(names) == 1 else "are"
+    steps = release_up(wish, observed, options) + shift(wish, observed, options) + finish(wish, observed, options)
+    return hooks(options, BEFORE, wish) + steps + hooks(options, AFTER, wish, rolls_back=False) if steps else ()

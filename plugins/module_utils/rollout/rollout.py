@@ -12,12 +12,13 @@ from ansible_collections.steady.deploy.plugins.module_utils.core import journal 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
 from ansible_collections.steady.deploy.plugins.module_utils.core.journal import Journal
 from ansible_collections.steady.deploy.plugins.module_utils.edge.base import Edge
-from ansible_collections.steady.deploy.plugins.module_utils.rollout import blue_green
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.backend import Backend
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.executor import Executor
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Observed
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.restore import restore
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Options, Wish
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.steps import Step
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.strategies import STRATEGIES
 
 
 class Rollout:
@@ -63,7 +64,7 @@ class Rollout:
 
     def plan(self, observed: Observed) -> tuple[Step, ...]:
         """The steps from what is there to the wish."""
-        return blue_green.plan(self._wish, observed, self._options)
+        return STRATEGIES[self._options.strategy](self._wish, observed, self._options)
 
     def run(self, observed: Observed, steps: t.Sequence[Step]) -> None:
         """Do the steps. Raises the error that stopped them, after the way back was gone; its facts say how that went."""
@@ -96,7 +97,7 @@ class Rollout:
         self._journal.write("undo", release=self._wish.release, before=original, error=failure.message)
         failure.facts["undone"] = False
         try:
-            way_back = blue_green.restore(original, self._wish, self.observe(), self._executor.shift_tried)
+            way_back = restore(original, self._wish, self.observe(), self._executor.shift_tried)
             self._executor.run(way_back)
         except Exception as exc:  # noqa: BLE001
             # Whatever it is, it must not hide what the rollout failed of.

@@ -80,6 +80,7 @@ class Hook:
 class Options:
     """How a rollout goes about it. Times in seconds. ``scenarios`` names the smoke tests."""
 
+    strategy: str = "blue_green"
     keep_releases: int = 1
     update_accessories: bool = False
     drain_timeout: float = 30.0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import blue_green
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Observed, Release, Unit
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.restore import restore
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Options, Service, Wish
 
 SERVICES = (
@@ -188,7 +189,7 @@ def test_until_the_shift_the_served_release_is_left_alone(world, wish, chosen):
 def test_accessories_are_touched_only_when_down_or_changed(world, wish, chosen):
     touched = {name for step in blue_green.plan(wish, world, chosen) if step.action == s.BASE_UP for name in step.services}
     assert touched == {one.service for one in world.accessories if not one.running or not one.current}
-    way_back = blue_green.restore(world.served, wish, world)
+    way_back = restore(world.served, wish, world)
     assert s.BASE_UP not in [step.action for step in way_back]
 
 
@@ -223,7 +224,7 @@ def test_the_way_back_leads_back_from_anywhere(world, chosen, data):
     way = walk(world, tuple(steps))
     failed = data.draw(st.sampled_from(way))
     failed = replace(failed, unfinished=True)
-    way_back = blue_green.restore(original, WISH, failed, seen=data.draw(st.booleans()))
+    way_back = restore(original, WISH, failed, seen=data.draw(st.booleans()))
     end = walk(failed, way_back)[-1]
     assert end.served == original
     if original:
@@ -233,7 +234,7 @@ def test_the_way_back_leads_back_from_anywhere(world, chosen, data):
     assert bool(mine) == bool(had and had.complete), "only a release that was complete is kept"
     assert not (mine and mine.runs(*LONG_RUNNING))
     assert {release.id for release in end.releases} - {"new"} == {release.id for release in world.releases} - {"new"}
-    assert blue_green.restore(original, WISH, end, seen=False) == ()
+    assert restore(original, WISH, end, seen=False) == ()
 
 
 def test_an_ordinary_rollout_in_words():
@@ -257,7 +258,7 @@ def test_an_ordinary_rollout_in_words():
 
 def test_a_first_rollout_that_fails_leaves_nothing():
     world = Observed("new", (Release("new", False, units(ALL_RUN)),), unfinished=True)
-    assert [step.text for step in blue_green.restore(None, WISH, world)] == [
+    assert [step.text for step in restore(None, WISH, world)] == [
         "take the release out of the edge again",
         "let what is in flight to release new finish",
         "remove release new",
@@ -266,12 +267,12 @@ def test_a_first_rollout_that_fails_leaves_nothing():
 
 def test_users_who_saw_a_shift_that_was_taken_back_are_drained_too():
     world = Observed("old", (Release("old", True, units(ALL_RUN)), Release("new", False, units({"web": 2, "app": 1}))))
-    drained = [step.elsewhere for step in blue_green.restore("old", WISH, world, seen=True) if step.action == s.DRAIN]
+    drained = [step.elsewhere for step in restore("old", WISH, world, seen=True) if step.action == s.DRAIN]
     assert drained == [(("new", "web"), ("new", "app"))]
-    assert s.DRAIN not in [step.action for step in blue_green.restore("old", WISH, world, seen=False)]
+    assert s.DRAIN not in [step.action for step in restore("old", WISH, world, seen=False)]
 
 
 def test_traffic_goes_back_only_to_a_release_that_was_started_again():
     world = Observed("new", (Release("old", True, units({"queue": 2, "clock": 1})), Release("new", False, units({"web": 2, "app": 1}))))
-    actions = [(step.action, step.release) for step in blue_green.restore("old", WISH, world)]
+    actions = [(step.action, step.release) for step in restore("old", WISH, world)]
     assert actions[:3] == [(s.START, "old"), (s.GATE, "old"), (s.SHIFT, "old")]
