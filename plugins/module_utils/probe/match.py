@@ -53,7 +53,7 @@ def judge(gate: Gate, title: str, status: int, headers: t.Sequence[tuple[str, st
     if gate.body is not None and gate.body not in text:
         return Answer(False, _quote(f"{title}, but the body does not contain {show(gate.body)}", text))
     if gate.jmespath is not None:
-        trouble = _jmespath_trouble(gate.jmespath, body, text)
+        trouble = _jmespath_trouble(gate.jmespath, body)
         if trouble:
             return Answer(False, _quote(f"{title}, but {trouble}", text))
     return Answer(True, title)
@@ -69,23 +69,33 @@ def _location(status: int, headers: t.Sequence[tuple[str, str]]) -> str:
     return f"redirects to {location}" if location and 300 <= status < 400 else ""
 
 
-def _jmespath_trouble(expression: str, body: bytes, text: str) -> str:
+def _jmespath_trouble(expression: str, body: bytes) -> str:
     """Why the expression does not hold for the body, or an empty text."""
     check_jmespath(expression, "the gate")
+    try:
+        found = search(expression, body)
+    except ValueError as exc:
+        return str(exc)
+    return "" if is_true(found) else f"`jmespath` {show(expression)} gives {json.dumps(found)}"
+
+
+def search(expression: str, body: bytes) -> t.Any:
+    """What a valid expression finds in a JSON body. Raises ValueError with the reason in a few words."""
     import jmespath
 
     if len(body) > BODY_LIMIT:
-        return f"the body is longer than {BODY_LIMIT} bytes, too long for `jmespath`"
+        raise ValueError(f"the body is longer than {BODY_LIMIT} bytes, too long for `jmespath`")
     try:
-        document = json.loads(text)
+        document = json.loads(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        return "the body is not JSON"
+        raise ValueError("the body is not JSON") from None
     try:
-        found = jmespath.search(expression, document)
+        return jmespath.search(expression, document)
     # A function of the expression can meet any value of the document: not only JMESPath's own errors come out.
     except Exception as exc:  # noqa: BLE001
-        return f"`jmespath` {show(expression)} failed: {one_line(str(exc))}"
-    # JMESPath's own idea of false: a zero is true.
-    if found is None or found is False or found in ("", [], {}):
-        return f"`jmespath` {show(expression)} gives {json.dumps(found)}"
-    return ""
+        raise ValueError(f"`jmespath` {show(expression)} failed: {one_line(str(exc))}") from None
+
+
+def is_true(found: t.Any) -> bool:
+    """JMESPath's own idea of true: a zero is true, nothing and what is empty is not."""
+    return not (found is None or found is False or found in ("", [], {}))

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
-from ansible_collections.steady.deploy.plugins.module_utils.probe.duration import seconds
+from ansible_collections.steady.deploy.plugins.module_utils.probe import readers
 from ansible_collections.steady.deploy.plugins.module_utils.probe.gate import GATE_TYPES, Gate
 from ansible_collections.steady.deploy.plugins.module_utils.probe.options import gate_argument_spec
 from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show, suggest, words
@@ -29,7 +28,6 @@ _KEYS = {
 }
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(Gate) if field.name != "type"}
 _ALL = ("type", *_DEFAULTS)
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def parse_gate(raw: t.Mapping[str, t.Any], where: str, port: int | None = None) -> Gate:
@@ -91,105 +89,18 @@ def _is_default(value: t.Any, default: t.Any) -> bool:
     return not isinstance(value, bool) and isinstance(value, (str, int, float)) and value == default
 
 
-def _time(key: str) -> t.Callable[[t.Any, str], float]:
-    low, high = _TIMES[key]
-
-    def read(value: t.Any, what: str) -> float:
-        found = seconds(value)
-        if found is None:
-            raise SpecError(f"{what} is a number of seconds or a duration such as 500ms, 2s or 1m30s, not {show(value)}")
-        if not low <= found <= high:
-            raise SpecError(f"{what} must lie between {low:g} and {high:g} seconds, not {show(value)}")
-        return found
-
-    return read
-
-
-def _number(low: int, high: int) -> t.Callable[[t.Any, str], int]:
-    def read(value: t.Any, what: str) -> int:
-        # Compose's interpolation makes text of numbers.
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value):
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise SpecError(f"{what} is a whole number, not {show(value)}")
-        if not low <= value <= high:
-            raise SpecError(f"{what} must lie between {low} and {high}, not {show(value)}")
-        return value
-
-    return read
-
-
-def _statuses(value: t.Any, what: str) -> tuple[int, ...]:
-    items = value if isinstance(value, (list, tuple)) else [value]
-    if not items:
-        raise SpecError(f"{what} needs at least one status code, such as [200, 204]")
-    return tuple(_number(100, 599)(item, what) for item in items)
-
-
-def _text(value: t.Any, what: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise SpecError(f"{what} is a text that is not empty, not {show(value)}")
-    return value
-
-
-def _line(value: t.Any, what: str) -> str:
-    """Text that fits into a header: one line of Latin-1."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = show(value)
-    line = value.strip(" \t") if isinstance(value, str) else value
-    if not all(char == "\t" or " " <= char <= "~" or "\xa0" <= char <= "\xff" for char in _text(line, what)):
-        raise SpecError(f"{what} is one line of Latin-1 text, not {show(value)}")
-    return line
-
-
-def _path(value: t.Any, what: str) -> str:
-    if not re.fullmatch(r"/[!-~]*", _text(value, what)):
-        raise SpecError(f"{what} starts with / and has neither spaces nor characters beyond ASCII (percent-encode them), not {show(value)}")
-    return value
-
-
-def _file(value: t.Any, what: str) -> str:
-    if not _text(value, what).startswith("/") or not value.isprintable():
-        raise SpecError(f"{what} is an absolute path, not {show(value)}")
-    return value
-
-
-def _headers(value: t.Any, what: str) -> tuple[tuple[str, str], ...]:
-    if not isinstance(value, t.Mapping):
-        raise SpecError(f"{what} is a mapping of names to values, not {show(value)}")
-    found = []
-    for name, content in value.items():
-        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-            raise SpecError(f"{what} has {show(name)}, which can't be the name of a header")
-        if name.lower() == "host" and what.endswith(": `headers`"):
-            raise SpecError(f"{what} can't hold Host; use `host`")
-        found.append((name, _line(content, f"{what} {name}") if content != "" else ""))
-    return tuple(found)
-
-
-def _command(value: t.Any, what: str) -> tuple[str, ...]:
-    example = f'{what} is a list of words such as ["redis-cli", "ping"]'
-    if not isinstance(value, (list, tuple)):
-        raise SpecError(f"{example}, not {show(value)}")
-    found = tuple(str(word) if isinstance(word, (int, float)) and not isinstance(word, bool) else word for word in value)
-    for word in found:
-        if not isinstance(word, str) or "\0" in word:
-            raise SpecError(f"{example}; {show(word)} is no word")
-    return found
-
-
 _READERS: dict[str, t.Callable[[t.Any, str], t.Any]] = {
-    "port": _number(1, 65535),
-    "path": _path,
-    "host": _line,
-    "headers": _headers,
-    "status": _statuses,
-    "expect_headers": _headers,
-    "body": _text,
-    "jmespath": _text,
-    "command": _command,
-    "script": _file,
-    "socket": _file,
-    "success_threshold": _number(1, 100),
-    **{key: _time(key) for key in _TIMES},
+    "port": readers.number(1, 65535),
+    "path": readers.path,
+    "host": readers.line,
+    "headers": readers.headers,
+    "status": readers.statuses,
+    "expect_headers": readers.headers,
+    "body": readers.text,
+    "jmespath": readers.text,
+    "command": readers.command,
+    "script": readers.file,
+    "socket": readers.file,
+    "success_threshold": readers.number(1, 100),
+    **{key: readers.duration(*bounds) for key, bounds in _TIMES.items()},
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import socket
+import ssl
 import time
 import typing as t
 
@@ -30,6 +31,11 @@ class Wire:
         if left <= 0:
             raise socket.timeout("the time budget is spent")
         return left
+
+    def secure(self, context: ssl.SSLContext, name: str) -> None:
+        """Speak TLS from here on; ``name`` is what the certificate must say, and goes out as SNI. Raises OSError."""
+        self._sock.settimeout(self.left())
+        self._sock = context.wrap_socket(self._sock, server_hostname=name)
 
     def sendall(self, data: bytes) -> None:
         """Send everything."""
