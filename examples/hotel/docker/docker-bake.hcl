@@ -5,7 +5,7 @@ variable "TAG" { default = "dev" }
 variable "REGISTRY" { default = "" }
 
 group "release" { targets = ["app", "web", "ws"] }
-group "accessories" { targets = ["mariadb", "redis"] }
+group "accessories" { targets = ["mariadb", "redis", "mail"] }
 
 target "_common" {
   context    = "."
@@ -45,4 +45,10 @@ target "redis" {
   inherits = ["_common"]
   target   = "redis"
   tags     = ["${REGISTRY}hotel/redis:1"]
+}
+
+target "mail" {
+  inherits = ["_common"]
+  target   = "mail"
+  tags     = ["${REGISTRY}hotel/mail:1"]
 }

@@ -9,6 +9,8 @@ return [
     'locale' => 'en',
     'fallback_locale' => 'en',
     'key' => env('APP_KEY'),
+    // Read with and never written with.
+    'other_keys' => array_values(array_filter([env('APP_KEY_NEXT'), env('APP_KEY_PREVIOUS')])),
     'cipher' => 'AES-256-CBC',
     'maintenance' => ['driver' => 'file'],
 
@@ -21,6 +23,7 @@ return [
         Illuminate\Encryption\EncryptionServiceProvider::class,
         Illuminate\Filesystem\FilesystemServiceProvider::class,
         Illuminate\Foundation\Providers\FoundationServiceProvider::class,
+        Illuminate\Mail\MailServiceProvider::class,
         Illuminate\Queue\QueueServiceProvider::class,
         Illuminate\Redis\RedisServiceProvider::class,
         Illuminate\Translation\TranslationServiceProvider::class,

@@ -9,6 +9,7 @@ use Illuminate\Foundation\Console\Kernel as ConsoleKernel;
 class Kernel extends ConsoleKernel
 {
     protected $commands = [
+        Commands\Reencrypt::class,
         Commands\ScheduleWork::class,
     ];
 

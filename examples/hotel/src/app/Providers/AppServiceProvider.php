@@ -2,16 +2,25 @@
 
 namespace App\Providers;
 
+use App\Support\KeyRing;
 use App\Support\WorkerPulse;
 use Illuminate\Console\Events\CommandStarting;
 use Illuminate\Console\Events\ScheduledTaskFailed;
 use Illuminate\Console\Events\ScheduledTaskFinished;
 use Illuminate\Console\Events\ScheduledTaskStarting;
 use Illuminate\Queue\Events\Looping;
+use Illuminate\Encryption\Encrypter;
 use Illuminate\Support\ServiceProvider;
 
 class AppServiceProvider extends ServiceProvider
 {
+    public function register(): void
+    {
+        if ($others = config('app.other_keys')) {
+            $this->app->extend('encrypter', static fn (Encrypter $own) => new KeyRing($own->getKey(), config('app.cipher'), $others));
+        }
+    }
+
     public function boot(): void
     {
         if (! $this->app->runningInConsole()) {

@@ -14,7 +14,7 @@ class Variant
                 throw new RuntimeException('this build answers / with an error');
             case 'slow':
                 // Nine times what the request took so far, on top; with a floor so that noise can't hide it.
-                usleep((int) max(45_000, 9e6 * (microtime(true) - LARAVEL_START)));
+                usleep((int) max(450_000, 9e6 * (microtime(true) - LARAVEL_START)));
         }
     }
 }

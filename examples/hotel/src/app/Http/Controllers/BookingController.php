@@ -3,6 +3,7 @@
 namespace App\Http\Controllers;
 
 use App\Models\Booking;
+use App\Support\Confirmation;
 use Illuminate\Http\JsonResponse;
 use Illuminate\Http\Request;
 use Illuminate\Support\Facades\DB;
@@ -30,7 +31,10 @@ class BookingController
             'room' => 'sometimes|integer|between:1,999',
             'nights' => 'sometimes|integer|between:1,90',
             'guest' => 'sometimes|string|max:100',
+            'email' => 'sometimes|email|max:200',
         ]);
+        $email = $input['email'] ?? null;
+        unset($input['email']);
         $booking = Booking::create($input + [
             'reference' => bin2hex(random_bytes(8)),
             'room' => random_int(1, 999),
@@ -38,6 +42,10 @@ class BookingController
             'guest' => 'Guest',
             'created_by_version' => config('release.version'),
         ]);
+
+        if ($email !== null) {
+            Confirmation::sendAfterAnswer($booking, $email);
+        }
 
         return $this->answer($booking, 201);
     }
