@@ -11,15 +11,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Upstream:
-    """Where the edge sends the traffic of one service: loopback ports, one per replica, in order."""
+    """Where the edge sends the traffic of one service: loopback ports, one per replica, in order.
+
+    ``others`` names the release of each of these ports that is of another release than the one served.
+    """
 
     service: str
     ports: tuple[int, ...]
+    others: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Served:
-    """What the edge serves of one app. ``release`` is None where nothing is served yet."""
+    """What the edge serves of one app. ``release`` is None where nothing is served yet.
+
+    In the midst of a rolling it is the release that is rolled to, and upstreams name ports of others too.
+    """
 
     app: str
     release: str | None
@@ -28,6 +35,14 @@ class Served:
     def ports(self) -> dict[str, tuple[int, ...]]:
         """The ports by service: what ``Edge.drain`` takes for the release that was served before."""
         return {upstream.service: upstream.ports for upstream in self.upstreams}
+
+    def others(self) -> dict[int, str]:
+        """The ports that are of another release than ``release``, and which that is."""
+        return {port: release for upstream in self.upstreams for port, release in upstream.others}
+
+    def owner(self, port: int) -> str | None:
+        """The release that a port is of."""
+        return self.others().get(port, self.release)
 
 
 @dataclass(frozen=True)
@@ -59,6 +74,18 @@ class Drained:
     streams_cut: int = 0
     seconds: float = 0.0
     clients_left: int = 0
+
+
+@dataclass(frozen=True)
+class Held:
+    """How a hold went: requests held, the longest wait in seconds, and how many had to be let through before it ended.
+
+    Those in ``failed`` reached whatever was up at that moment: nothing at all, most likely.
+    """
+
+    requests: int = 0
+    longest_seconds: float = 0.0
+    failed: int = 0
 
 
 OnProgress = t.Callable[[Flight], None]
@@ -98,3 +125,16 @@ class Edge(t.Protocol):
         Both timeouts are seconds since the shift. When they pass, what is left is counted as cut: it ends
         when the caller stops the old release.
         """
+
+    def hold(self, coming: Served, timeout: float) -> None:
+        """Hold the app's requests from now on, each for at most ``timeout`` seconds, and verify that it works.
+
+        Who is let through reaches ``coming`` where that is up, else what is served now. A hold that stands already is left as it
+        is. All or nothing: where it raises EdgeError or PreflightError nothing is held. ``shift`` ends a hold for new requests.
+        """
+
+    def unhold(self) -> Held:
+        """Let the held requests through, and tell what was held since ``hold``. Nothing happens where nothing is held."""
+
+    def holding(self) -> bool:
+        """Whether the edge is configured to hold requests, be it by a run that was killed."""

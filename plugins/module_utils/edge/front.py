@@ -15,7 +15,7 @@ import urllib.parse
 from dataclasses import dataclass
 
 from ansible_collections.steady.deploy.plugins.module_utils.edge.base import Served
-from ansible_collections.steady.deploy.plugins.module_utils.edge.upstream_file import NO_RELEASE
+from ansible_collections.steady.deploy.plugins.module_utils.edge.upstream_file import shown
 
 # Enough for a page; a longer body is not worth waiting for.
 _BODY = 1 << 20
@@ -83,7 +83,7 @@ def judge(seen: Seen, wanted: Served) -> str:
         return f"does not answer: {seen.error}"
     if not seen.release:
         return f"answered {seen.status} without the header X-Steady-Release: {_headerless(seen)}"
-    expected = wanted.release or NO_RELEASE
+    expected = shown(wanted)
     if seen.release != expected:
         return (
             f"is still answered by release {seen.release} (status {seen.status}) instead of {expected}: "

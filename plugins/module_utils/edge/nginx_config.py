@@ -52,13 +52,18 @@ def version(text: str) -> tuple[int, ...] | None:
 
 def problem(stderr: str) -> Problem:
     """The first thing ``nginx -t`` complains of; an emergency before anything else."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    # What it quotes of a damaged file may hold anything, line ends too.
+    text = "".join(each if each.isprintable() or each == "\n" else "?" for each in stderr)
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
     grave = [line for line in lines if "[emerg]" in line] or [line for line in lines if _PROBLEM.search(line)]
     if not grave:
         return Problem(lines[-1] if lines else "nginx -t failed without a word")
     match = _PROBLEM.search(grave[0])
     what = match.group(1).strip() if match else grave[0]
     place = _PLACE.match(what)
+    if match and not place:
+        later = re.search(r"(?m) in (/\S*):(\d+)$", text[text.index(grave[0]) :])
+        return Problem(what, later.group(1), int(later.group(2))) if later else Problem(what)
     return Problem(place.group(1), place.group(2), int(place.group(3))) if place else Problem(what)
 
 

@@ -6,10 +6,28 @@
 from __future__ import annotations
 
 import os
+import re
+import urllib.parse
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import PreflightError
 from ansible_collections.steady.deploy.plugins.module_utils.edge import nginx_config
 from ansible_collections.steady.deploy.plugins.module_utils.edge.upstream_file import variable_name
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show
+
+
+def check_address(url: str, host: str | None) -> None:
+    """Refuse a ``url`` or a ``host`` that no request can be made of."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and bool(re.fullmatch(r"[!-~]+", url))
+    except ValueError:
+        good = False
+    if not good:
+        raise PreflightError(
+            f"the edge's url {show(url)} is not one: give it as http://127.0.0.1/ or https://127.0.0.1/, with a path if needed"
+        )
+    if host is not None and not re.fullmatch(r"[!-.0-~]+", host):
+        raise PreflightError(f"the edge's host {show(host)} is no host name")
 
 
 def check_included(configuration: nginx_config.Config, app: str, file: str) -> None:
@@ -26,6 +44,15 @@ def check_included(configuration: nginx_config.Config, app: str, file: str) -> N
         raise PreflightError(
             f"the Nginx variable ${variable} of the app '{app}' is also set in {others[0]}: "
             "another app has nearly the same name; rename one of them"
+        )
+
+
+def check_holds(configuration: nginx_config.Config, app: str) -> None:
+    """Refuse to hold requests where no vhost would include what holds them."""
+    if not any(one.args and one.args[0].endswith(f"steady/{app}.hol[d]") for one in configuration.named("include")):
+        raise PreflightError(
+            f"requests of {app} can't be held: its vhost does not include steady/{app}.hol[d]; run the role nginx, or add "
+            f"'include steady/{app}.hol[d];' to its server block"
         )
 
 

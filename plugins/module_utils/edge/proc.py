@@ -96,6 +96,11 @@ class Proc:
             return None
         return Worker(pid, int(fields[19]), int(fields[1]), title.startswith(_SHUTTING_DOWN))
 
+    def owner(self, pid: int) -> tuple[int, int] | None:
+        """The effective user and group id of a process, or None where there is no such process."""
+        found = re.findall(r"(?m)^[UG]id:\t\d+\t(\d+)", self._text(f"{pid}/status"))
+        return (int(found[0]), int(found[1])) if len(found) == 2 else None
+
     def workers(self) -> list[Worker]:
         """All Nginx workers that share this process's network, and so not those inside containers."""
         here = self._network("self")

@@ -26,11 +26,16 @@ class Backend(t.Protocol):
     def run_job(self, release: str, service: str, timeout: float) -> None:
         """Run a job to its end, at most ``timeout`` seconds. A job that still runs from a former try is waited for."""
 
-    def start(self, release: str, services: t.Sequence[str]) -> None:
-        """Start services, those that others wait for first."""
+    def start(self, release: str, services: t.Sequence[str], replicas: int | None = None, without: t.Collection[str] = ()) -> None:
+        """Start services, those that others wait for first.
 
-    def hold(self, release: str, services: t.Sequence[str]) -> list[dict[str, t.Any]]:
-        """Wait until the gates of these services hold. Raises GateError."""
+        With ``replicas`` go on only until so many of each run, and leave the containers ``without`` (ids) alone.
+        """
+
+    def hold(
+        self, release: str, services: t.Sequence[str], replicas: int | None = None, without: t.Collection[str] = ()
+    ) -> list[dict[str, t.Any]]:
+        """Wait until the gates of these services hold, or of the ``replicas`` of each that were started. Raises GateError."""
 
     def states(self, release: str) -> tuple[ContainerState, ...]:
         """The containers of a release."""
@@ -38,8 +43,8 @@ class Backend(t.Protocol):
     def logs(self, container: str) -> list[str]:
         """The last lines of a container."""
 
-    def stop(self, release: str, services: t.Sequence[str]) -> None:
-        """Send services their stop signal and wait their whole grace time."""
+    def stop(self, release: str, services: t.Sequence[str], spared: t.Collection[int] = ()) -> None:
+        """Send services their stop signal and wait their whole grace time. Replicas on the host's ports ``spared`` go on."""
 
     def remove(self, release: str) -> None:
         """Remove a release with all it has."""

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.steps import Share
+
 
 @dataclass(frozen=True)
 class Unit:
-    """The containers of one service of one release. ``wanted`` is what its own definition asks for."""
+    """The containers of one service of one release. ``wanted`` is what its own definition asks for.
+
+    ``at_edge`` says that it takes traffic through the edge.
+    """
 
     service: str
     kind: str
     wanted: int
     running: int
     existing: int
+    at_edge: bool = False
 
     @property
     def whole(self) -> bool:
@@ -67,7 +73,8 @@ class Observed:
 
     ``served`` is the release the edge is configured for. ``unfinished`` says that the last rollout was cut short,
     so that the edge may not yet do what its configuration says. ``images_missing`` lists images of the wish that
-    are not on the host, ``history`` the complete releases, most recent first.
+    are not on the host, ``history`` the complete releases, most recent first. ``shares`` tells how many running
+    replicas of each service the edge asks; more than one release has some only in the midst of a rolling.
     """
 
     served: str | None = None
@@ -77,7 +84,17 @@ class Observed:
     images_missing: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
     edge_matches: bool = True
+    shares: tuple[Share, ...] = ()
 
     def release(self, release_id: str | None) -> Release | None:
         """The release of this id, or None."""
         return next((release for release in self.releases if release.id == release_id), None)
+
+    def share(self, release: str, service: str) -> int:
+        """How many running replicas of a service of a release the edge asks."""
+        return sum(one.replicas for one in self.shares if (one.release, one.service) == (release, service))
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the edge asks more than one release, or another one than it says."""
+        return any(one.release != self.served for one in self.shares if one.replicas)

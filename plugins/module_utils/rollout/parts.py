@@ -26,10 +26,14 @@ Step = s.Step
 
 def release_up(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
     """Everything that users do not notice: images, accessories, the new release up and ready, its jobs run."""
+    web = tuple(service.name for service in wish.of(WEB))
+    return created(wish, observed) + web_up(wish, observed, web) + tried(wish, observed, options)
+
+
+def created(wish: Wish, observed: Observed) -> tuple[Step, ...]:
+    """What comes before anything of the new release starts: images, accessories, its containers, the jobs it waits for."""
     steps: list[Step] = []
     mine = observed.release(wish.release)
-    web = tuple(service.name for service in wish.of(WEB))
-    down = as_wished(wish, observed).lacks(WEB)
     if observed.images_missing:
         steps.append(Step(s.PULL, "pull " + ", ".join(observed.images_missing), services=observed.images_missing))
     absent = [accessory.service for accessory in observed.accessories if not accessory.running]
@@ -40,17 +44,33 @@ def release_up(wish: Wish, observed: Observed, options: Options) -> tuple[Step, 
         steps.append(Step(s.BASE_UP, "recreate changed " + counted("accessory", "accessories", changed), services=tuple(changed)))
     if must_create(wish, mine) or (mine and (not mine.plugged or changed)):
         steps.append(Step(s.CREATE, f"create release {wish.release} and plug its accessories in", wish.release))
-    jobs = _jobs(wish, observed)
-    steps += [_job(wish, job) for job in jobs if job.before_start]
+    return tuple(steps) + tuple(_job(wish, job) for job in _jobs(wish, observed) if job.before_start)
+
+
+def web_up(wish: Wish, observed: Observed, web: tuple[str, ...]) -> tuple[Step, ...]:
+    """These web services of the new release started as far as they are down, and all of them ready."""
+    down = tuple(name for name in as_wished(wish, observed).lacks(WEB) if name in web)
+    return up(wish.release, down, web if down or not is_served(wish, observed) else ())
+
+
+def up(release: str, down: tuple[str, ...], gated: tuple[str, ...] | None = None) -> tuple[Step, ...]:
+    """Services of a release started, and then those of ``gated`` ready: the same ones, unless it says otherwise."""
+    gated = down if gated is None else gated
+    steps: tuple[Step, ...] = ()
     if down:
-        steps.append(Step(s.START, f"start {listed(down)} of release {wish.release}", wish.release, down))
-    if down or not is_served(wish, observed):
-        steps.append(Step(s.GATE, f"wait until {listed(web)} of release {wish.release} {is_or_are(web)} ready", wish.release, web))
-    steps += [_job(wish, job) for job in jobs if not job.before_start]
+        steps += (Step(s.START, f"start {listed(down)} of release {release}", release, down),)
+    if gated:
+        steps += (Step(s.GATE, f"wait until {listed(gated)} of release {release} {is_or_are(gated)} ready", release, gated),)
+    return steps
+
+
+def tried(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
+    """What a release that is ready goes through before users see it: its other jobs, and the scenarios."""
+    steps = tuple(_job(wish, job) for job in _jobs(wish, observed) if not job.before_start)
     if options.scenarios and not is_served(wish, observed):
         text = f"try {counted('scenario', 'scenarios', options.scenarios)} on release {wish.release}"
-        steps.append(Step(s.SMOKE, text, wish.release, point=s.RELEASE))
-    return tuple(steps)
+        steps += (Step(s.SMOKE, text, wish.release, point=s.RELEASE),)
+    return steps
 
 
 def shift(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
@@ -58,15 +78,22 @@ def shift(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
     if is_served(wish, observed) and not observed.unfinished:
         return ()
     source = f" from {observed.served}" if observed.served and observed.served != wish.release else ""
-    steps = [
-        *hooks(options, BEFORE_SHIFT, wish),
-        Step(s.SHIFT, f"shift traffic{source} to release {wish.release}", wish.release),
-        *hooks(options, AFTER_SHIFT, wish),
-    ]
+    step = Step(s.SHIFT, f"shift traffic{source} to release {wish.release}", wish.release)
+    return (*before_shift(wish, options), step, *after_shift(wish, options))
+
+
+def before_shift(wish: Wish, options: Options) -> tuple[Step, ...]:
+    """What belongs right before users reach the release."""
+    return hooks(options, BEFORE_SHIFT, wish)
+
+
+def after_shift(wish: Wish, options: Options) -> tuple[Step, ...]:
+    """What belongs right after users reach the release."""
+    steps = hooks(options, AFTER_SHIFT, wish)
     if options.scenarios:
         text = f"try {counted('scenario', 'scenarios', options.scenarios)} on release {wish.release} through the edge"
-        steps.append(Step(s.SMOKE, text, wish.release, point=s.EDGE))
-    return tuple(steps)
+        steps += (Step(s.SMOKE, text, wish.release, point=s.EDGE),)
+    return steps
 
 
 def hooks(options: Options, point: str, wish: Wish, rolls_back: bool = True) -> tuple[Step, ...]:
@@ -80,14 +107,18 @@ def hooks(options: Options, point: str, wish: Wish, rolls_back: bool = True) -> 
 
 def finish(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
     """What follows a shift: the old release drained, its workers and singletons handed over, the rest put away."""
+    old_web = [(release.id, name) for release in observed.releases if release.id != wish.release for name in release.runs(WEB)]
+    drains = (drain(old_web),) if old_web else ()
+    return drains + put_away(wish, observed, options, acted=bool(drains))
+
+
+def put_away(wish: Wish, observed: Observed, options: Options, acted: bool) -> tuple[Step, ...]:
+    """Workers and singletons handed over, the release watched, the others stopped or removed. ``acted``: something was done before."""
     steps: list[Step] = []
     others = [release for release in observed.releases if release.id != wish.release]
     mine = as_wished(wish, observed)
-    old_web = [(release.id, name) for release in others for name in release.runs(WEB)]
-    if old_web:
-        steps.append(drain(old_web))
     steps += workers_and_singletons(mine, observed)
-    if steps or mine.lacks(WEB) or not is_served(wish, observed):
+    if acted or steps or mine.lacks(WEB) or not is_served(wish, observed):
         names = tuple(service.name for service in wish.of(WEB, WORKER, SINGLETON))
         steps.append(Step(s.WATCH, f"watch release {wish.release} stay up", wish.release, names))
     kept = [release_id for release_id in observed.history if release_id != wish.release and observed.release(release_id)]

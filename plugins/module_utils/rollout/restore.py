@@ -27,7 +27,9 @@ def restore(original: str | None, wish: Wish, observed: Observed, seen: bool = T
     failed = observed.release(wish.release)
     before = observed.release(original)
     steps: list[Step] = []
-    if observed.served != original:
+    # What a run by another strategy left behind: some of its replicas out of the edge, or requests held.
+    partly = not observed.edge_matches and any(unit.at_edge for unit in before.of(WEB)) if before else False
+    if observed.served != original or observed.mixed or partly:
         down = before.lacks(WEB) if before else ()
         if down:
             steps.append(Step(s.START, f"start {listed(down)} of release {original}", original or "", down))

@@ -14,11 +14,12 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.journal import 
 from ansible_collections.steady.deploy.plugins.module_utils.edge.base import Edge
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.backend import Backend
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.executor import Executor
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.mixture import shares_of
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Observed
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.restore import restore
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Options, Wish
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.parts import hooks
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import UNDONE, Options, Wish
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.steps import Step
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.strategies import STRATEGIES
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.strategies import STRATEGIES, way_back
 
 
 class Rollout:
@@ -40,8 +41,11 @@ class Rollout:
         """Look at the host and the edge."""
         entries = journals.read(self._journal_path)
         history = journals.served_before(entries)
-        releases, accessories, missing = self._backend.observe(history)
         served = self._edge.served()
+        if served.release and not history and not journals.unfinished(entries):
+            # The journal was lost. What users are served came by a rollout that ended well, and is kept to go back to.
+            history = [served.release]
+        releases, accessories, missing = self._backend.observe(history)
         if not self._options.update_accessories:
             self.held_back = [
                 f"accessory {accessory.service} is not as the compose file has it and was left as it runs: "
@@ -49,7 +53,7 @@ class Rollout:
                 for accessory in accessories
                 if accessory.exists and not accessory.current
             ]
-        matches = served.release is None or served.ports() == self._backend.ports(served.release)
+        matches = (served.release is None or served.ports() == self._backend.ports(served.release)) and not self._edge.holding()
         return Observed(
             served=served.release,
             releases=releases,
@@ -60,6 +64,7 @@ class Rollout:
             images_missing=missing,
             history=tuple(history),
             edge_matches=matches,
+            shares=shares_of(served, self._backend.states),
         )
 
     def plan(self, observed: Observed) -> tuple[Step, ...]:
@@ -75,7 +80,10 @@ class Rollout:
         try:
             self._executor.run(steps)
         except SteadyError as exc:
-            self._undo(original, exc)
+            if exc.facts.get("paused"):
+                self._pause(exc)
+            else:
+                self._undo(original, exc)
             raise
         self._journal.write("closed", release=self._wish.release, outcome="ok")
         self._journal.trim()
@@ -83,11 +91,20 @@ class Rollout:
     def _original(self, observed: Observed) -> str | None:
         """The release to go back to: the served one, unless that is what a rollout cut short left half-done beside a whole one."""
         served = observed.release(observed.served)
-        if observed.unfinished and not (served and served.complete):
+        if observed.unfinished and not (served and served.complete and not observed.mixed):
             before = observed.release(journals.started_from(journals.read(self._journal_path)))
             if before and before.complete:
                 return before.id
         return observed.served
+
+    def _pause(self, failure: SteadyError) -> None:
+        """Leave everything as it is: the journal stays open, so that the next run goes on, whichever way."""
+        self._journal.write("paused", release=self._wish.release, error=failure.message)
+        failure.facts["undone"] = False
+        failure.message += (
+            ". Paused there, as failure_action says: users reach replicas of both releases; run the play again to go on, "
+            "or with `state: previous` to go back"
+        )
 
     def _undo(self, original: str | None, failure: SteadyError) -> None:
         """Go back to the release that was served. What is there is observed anew, so it does not matter how far the rollout came."""
@@ -97,8 +114,9 @@ class Rollout:
         self._journal.write("undo", release=self._wish.release, before=original, error=failure.message)
         failure.facts["undone"] = False
         try:
-            way_back = restore(original, self._wish, self.observe(), self._executor.shift_tried)
-            self._executor.run(way_back)
+            back = way_back(self._options.strategy)
+            self._executor.run(back(original, self._wish, self.observe(), self._executor.shift_tried))
+            self._executor.run(hooks(self._options, UNDONE, self._wish, rolls_back=False))
         except Exception as exc:  # noqa: BLE001
             # Whatever it is, it must not hide what the rollout failed of.
             reason = exc.message if isinstance(exc, SteadyError) else f"unexpected {type(exc).__name__}: {exc}"

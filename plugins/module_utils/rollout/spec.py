@@ -11,6 +11,33 @@ from ansible_collections.steady.deploy.plugins.module_utils.probe.gate import Ga
 
 WEB, WORKER, SINGLETON, ACCESSORY, JOB = "web", "worker", "singleton", "accessory", "job"
 KINDS = (WEB, WORKER, SINGLETON, ACCESSORY, JOB)
+# The strategies, the strictest last.
+STRICTNESS = ("blue_green", "rolling", "recreate")
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How the replicas of a service are replaced by the strategy ``rolling``: Compose's update_config or rollback_config.
+
+    ``parallelism`` replicas at a time (0: all), ``delay`` seconds between batches, each watched for ``monitor`` seconds.
+    ``max_failure_ratio`` is the share of the service's replicas that may fail their gates. ``failure_action`` says what
+    becomes of a rollout in which more of them do.
+    """
+
+    parallelism: int = 1
+    delay: float = 0.0
+    order: str = "start-first"
+    failure_action: str = "rollback"
+    monitor: float = 0.0
+    max_failure_ratio: float = 0.0
+
+
+@dataclass(frozen=True)
+class Assets:
+    """Files of a web service that pages of other releases ask for too: where URLs start with ``path``, in the container's ``folder``."""
+
+    path: str
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -21,6 +48,7 @@ class Service:
     ``why`` says where the kind comes from. ``stop_timeout`` is seconds, ``memory`` bytes reserved per replica.
     ``waits_for`` names services of the release that must be healthy before this one starts.
     ``before_start`` marks a job that a web service depends on: it runs before the release starts.
+    ``strategy`` is the one the service asks for, or empty; ``update`` and ``way_back`` say how it goes in batches.
     """
 
     name: str
@@ -35,6 +63,10 @@ class Service:
     waits_for: tuple[str, ...] = ()
     before_start: bool = False
     memory: int = 0
+    assets: Assets | None = None
+    strategy: str = ""
+    update: Batches = Batches()
+    way_back: Batches = Batches()
 
 
 @dataclass(frozen=True)
@@ -78,14 +110,19 @@ class Hook:
 
 @dataclass(frozen=True)
 class Options:
-    """How a rollout goes about it. Times in seconds. ``scenarios`` names the smoke tests."""
+    """How a rollout goes about it. Times in seconds. ``scenarios`` names the smoke tests.
+
+    At most ``start_parallel`` containers are started at once. ``hold_timeout`` is how long ``recreate`` holds a request.
+    """
 
     strategy: str = "blue_green"
     keep_releases: int = 1
     update_accessories: bool = False
     drain_timeout: float = 30.0
     stream_drain_timeout: float = 10.0
+    hold_timeout: float = 30.0
     watch: float = 2.0
     job_timeout: float = 3600.0
     scenarios: tuple[str, ...] = ()
+    start_parallel: int = 4
     hooks: tuple[Hook, ...] = ()

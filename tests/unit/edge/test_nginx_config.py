@@ -100,3 +100,10 @@ def test_any_text_is_read_without_an_error(text):
     list(directives("/f", text))
     Config(text)
     problem(text)
+
+
+def test_a_problem_that_quotes_a_damaged_file_still_names_it():
+    stderr = (
+        'nginx: [emerg] unknown directive "\x16\x85ab\nc\x0b" in /etc/nginx/steady/hotel.conf:2\nnginx: configuration file test failed\n'
+    )
+    assert problem(stderr) == Problem('unknown directive "??ab', "/etc/nginx/steady/hotel.conf", 2)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,15 +17,28 @@ names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 ports = st.lists(st.integers(1, 65535), unique=True, max_size=5).map(tuple)
 upstreams = st.lists(st.builds(Upstream, names, ports), unique_by=lambda one: one.service, max_size=4).map(tuple)
 releases = st.none() | st.from_regex(r"[0-9a-f]{12}", fullmatch=True)
-states = st.builds(Served, names, releases, upstreams)
 
 
-@given(states)
+@st.composite
+def states(draw):
+    """Anything that may be served, also in the midst of a rolling."""
+    served = draw(st.builds(Served, names, releases, upstreams))
+    free = st.sampled_from([f"{digit}" * 12 for digit in "xyz"])
+    mixed = []
+    for one in served.upstreams:
+        some = draw(st.lists(st.sampled_from(one.ports), unique=True)) if one.ports else []
+        mixed.append(replace(one, others=tuple((port, draw(free)) for port in one.ports if port in some)))
+    # A port is a port of one release only.
+    taken = [port for one in mixed for port in one.ports]
+    return replace(served, upstreams=tuple(mixed)) if served.release and len(taken) == len(set(taken)) else served
+
+
+@given(states())
 def test_what_is_written_is_read_back(served):
     assert parse(render(served, "2026-01-02T03:04:05Z"), PATH, served.app) == served
 
 
-@given(states)
+@given(states())
 def test_a_line_that_is_gone_is_never_read_as_another_state(served):
     """Losing any one line is refused, or it was one that says nothing about what is served."""
     lines = render(served, "now").splitlines(keepends=True)
@@ -37,7 +52,7 @@ def test_a_line_that_is_gone_is_never_read_as_another_state(served):
             assert found == served
 
 
-@given(states, st.integers(0, 2000), st.text(alphabet='{};#"$ a9\n', max_size=5))
+@given(states(), st.integers(0, 2000), st.text(alphabet='{};#"$ a9\n', max_size=5))
 def test_damage_is_an_edge_error_or_harmless(served, position, noise):
     text = render(served, "now")
     try:
@@ -119,3 +134,30 @@ def test_damage_is_named_with_file_and_place(change, said):
 def test_another_apps_file_is_refused():
     with pytest.raises(EdgeError, match="does not name the app 'motel'"):
         parse(render(Served("hotel", None), "now"), PATH, "motel")
+
+
+ROLLING = Served(
+    "hotel",
+    "0123456789ab",
+    (Upstream("web", (20010, 20001), ((20001, "ba9876543210"),)), Upstream("ws", (20003,), ((20003, "ba9876543210"),))),
+)
+
+
+def test_a_mix_of_two_releases_is_readable_and_each_request_is_told_by_who_answered():
+    text = render(ROLLING, "now")
+    assert "#   rolling: from ba9876543210, servers of which say so; the others are of release 0123456789ab\n" in text
+    assert "server 127.0.0.1:20001 max_fails=3 fail_timeout=1s; # of release ba9876543210\n" in text
+    assert (
+        'map $upstream_addr $steady_hotel_served {\n    default   "0123456789ab";\n'
+        '    "~:20001$" "ba9876543210";\n    "~:20003$" "ba9876543210";\n}' in text
+    )
+    assert '127.0.0.1 "0123456789ab beside 20001,20003";' in text
+    assert parse(text, PATH, "hotel") == ROLLING
+
+
+@pytest.mark.parametrize(
+    "old, new", [("# of release ba9876543210", "# of release none"), ('"~:20001$" "ba9876543210"', '"~:20001$" "0123456789ab"')]
+)
+def test_a_mix_that_contradicts_itself_is_refused(old, new):
+    with pytest.raises(EdgeError):
+        parse(render(ROLLING, "now").replace(old, new, 1), PATH, "hotel")

@@ -1,4 +1,4 @@
-"""Whatever is there: what a plan, a plan cut short anywhere, and the way back do to it."""
+"""Whatever is there: what a plan, a plan cut short anywhere, and the way back do to it, for a whole release beside the old one."""
 
 from __future__ import annotations
 
@@ -6,151 +6,15 @@ from dataclasses import replace
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from unit.rollout.worlds import ALL_RUN, LONG_RUNNING, OPTIONS, WISH, closed, options, units, walk, wishes, worlds
 
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import blue_green
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Observed, Release, Unit
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Observed, Release
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.restore import restore
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Options, Service, Wish
-
-SERVICES = (
-    Service("web", "web", "", "app:1", replicas=2, port=8000),
-    Service("app", "web", "", "app:1"),
-    Service("queue", "worker", "", "app:1", replicas=2),
-    Service("clock", "singleton", "", "app:1"),
-    Service("early", "job", "", "app:1", before_start=True),
-    Service("late", "job", "", "app:1"),
-)
-WISH = Wish("hotel", "new", SERVICES)
-LONG_RUNNING = ("web", "worker", "singleton")
-OPTIONS = Options(update_accessories=True)
 
 
-def units(running: dict[str, int], existing: bool = True) -> tuple[Unit, ...]:
-    """The units of a release of which so many containers run; the others are there, or are not."""
-    return tuple(
-        Unit(one.name, one.kind, one.replicas, running.get(one.name, 0), one.replicas if existing else running.get(one.name, 0))
-        for one in WISH.of(*LONG_RUNNING)
-    )
-
-
-ALL_RUN = {one.name: one.replicas for one in WISH.of(*LONG_RUNNING)}
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> Observed:
-    """Anything a host can look like, also after a crash, as long as at most one release runs the singleton."""
-    ids = draw(st.lists(st.sampled_from(["new", "old", "older", "stray"]), unique=True))
-    releases = []
-    owner = draw(st.sampled_from([None, *ids]))
-    served = draw(st.sampled_from([None, *ids]))
-    history = tuple(draw(st.permutations(ids)))[: draw(st.integers(0, 4))]
-    for release in ids:
-        running = {one.name: draw(st.integers(0, one.replicas)) for one in WISH.of("web", "worker")}
-        running["clock"] = int(release == owner)
-        made = units(running, draw(st.booleans()))
-        if release != served and release not in history and draw(st.booleans()):
-            made = tuple(unit for unit in made if unit.running)  # its record was never written
-        done = tuple(draw(st.lists(st.sampled_from(["early", "late"]), unique=True)))
-        releases.append(Release(release, release in history, made, draw(st.booleans()), done))
-    accessories = draw(st.lists(st.builds(Accessory, st.just("db"), st.booleans(), st.just(True), st.booleans()), max_size=1))
-    missing = draw(st.sampled_from([(), ("app:1",)]))
-    return Observed(served, tuple(releases), tuple(accessories), draw(st.booleans()), missing, history, draw(st.booleans()))
-
-
-wishes = st.sampled_from([WISH, replace(WISH, jobs=False)])
-options = st.builds(Options, keep_releases=st.integers(0, 2))
-
-
-def apply(world: Observed, step: s.Step) -> Observed:
-    """What a step that succeeds makes of a world."""
-    if step.action == s.PULL:
-        return replace(world, images_missing=())
-    if step.action == s.BASE_UP:
-        left = tuple(one for one in world.accessories if one.service not in step.services)
-        return replace(world, accessories=(*left, *(Accessory(name, True, True, True) for name in step.services)))
-    if step.action == s.CREATE:
-        mine = world.release(step.release) or Release(step.release, False)
-        there = {unit.service: unit for unit in mine.units}
-        fresh = units({}) if step.release == WISH.release else mine.units
-        made = tuple(
-            replace(there.get(unit.service, replace(unit, running=0)), wanted=unit.wanted, existing=max(unit.wanted, unit.existing))
-            for unit in fresh
-        )
-        rest = tuple(release for release in world.releases if release.id != step.release)
-        return replace(world, releases=(*rest, replace(mine, units=made, plugged=True)))
-    if step.action == s.JOB:
-        mine = world.release(step.release)
-        assert mine, "a job of a release that does not exist"
-        return put(world, replace(mine, jobs_done=mine.jobs_done + step.services))
-    if step.action == s.START:
-        return run(world, step.release, step.services, True)
-    if step.action == s.STOP:
-        return run(world, step.release, step.services, False)
-    if step.action == s.HAND_OVER:
-        for release, service in step.elsewhere:
-            world = run(world, release, (service,), False)
-        one_singleton(world)
-        return run(world, step.release, step.services, True)
-    if step.action == s.SHIFT:
-        return replace(world, served=step.release or None, edge_matches=True)
-    if step.action == s.REMOVE:
-        return replace(world, releases=tuple(release for release in world.releases if release.id != step.release))
-    assert step.action in (s.GATE, s.DRAIN, s.WATCH)
-    return world
-
-
-def put(world: Observed, release: Release) -> Observed:
-    return replace(world, releases=tuple(release if one.id == release.id else one for one in world.releases))
-
-
-def run(world: Observed, release: str, services: tuple[str, ...], on: bool) -> Observed:
-    mine = world.release(release)
-    assert mine, f"release {release} does not exist"
-    there = {unit.service: unit for unit in mine.units}
-    for name in services:
-        assert name in there, f"{name} of {release} was never created"
-        # Starting makes a container that is missing.
-        there[name] = replace(there[name], running=there[name].wanted if on else 0, existing=max(there[name].wanted, there[name].existing))
-    return put(world, replace(mine, units=tuple(there.values())))
-
-
-def one_singleton(world: Observed) -> None:
-    owners = [release.id for release in world.releases if "clock" in release.runs("singleton")]
-    assert len(owners) <= 1, f"the singleton runs in {owners}"
-
-
-def whole_web(world: Observed, release: str | None) -> bool:
-    mine = world.release(release)
-    return bool(mine) and {"web", "app"} <= set(mine.runs("web")) and not mine.lacks("web")
-
-
-def walk(world: Observed, steps: tuple[s.Step, ...]) -> list[Observed]:
-    """Each world on the way, the first one included; what must hold at each step is checked."""
-    way = [world]
-    for step in steps:
-        if step.action == s.GATE:
-            lacking = world.release(step.release).lacks(*LONG_RUNNING)
-            assert not set(step.services) & set(lacking), f"{step.text}: nothing started {lacking}"
-        if step.action == s.SHIFT and step.release:
-            assert whole_web(world, step.release), f"traffic goes to {step.release}, which does not run whole"
-        if step.action in (s.STOP, s.REMOVE):
-            web = step.action == s.REMOVE or {"web", "app"} & set(step.services)
-            assert step.release != world.served or not web, f"{step.text} while it is served"
-        world = apply(world, step)
-        one_singleton(world)
-        way.append(world)
-    return way
-
-
-def closed(world: Observed, wish: Wish) -> Observed:
-    """After the journal was closed with success."""
-    history = (wish.release, *(one for one in world.history if one != wish.release))
-    mine = world.release(wish.release)
-    return put(replace(world, unfinished=False, history=history), replace(mine, complete=True))
-
-
-@given(worlds(), wishes, options)
+@given(worlds(), wishes(), options)
 # A run cut short after it had copied files and before it wrote the release down.
 @example(Observed(releases=(Release("new", False),)), WISH, OPTIONS)
 @settings(deadline=None)
@@ -165,7 +29,7 @@ def test_a_plan_leads_there_and_then_there_is_nothing_left_to_do(world, wish, ch
     assert blue_green.plan(wish, closed(end, wish) if steps else end, chosen) == ()
 
 
-@given(worlds(), wishes, options)
+@given(worlds(), wishes(), options)
 # A run cut short right after it had written the edge's file.
 @example(Observed("new", (Release("new", False, units(ALL_RUN)),), unfinished=True), WISH, OPTIONS)
 @settings(deadline=None)
@@ -184,7 +48,7 @@ def test_until_the_shift_the_served_release_is_left_alone(world, wish, chosen):
     assert undone == sorted(undone, reverse=True)
 
 
-@given(worlds(), wishes, options)
+@given(worlds(), wishes(), options)
 @settings(deadline=None)
 def test_accessories_are_touched_only_when_down_or_changed(world, wish, chosen):
     touched = {name for step in blue_green.plan(wish, world, chosen) if step.action == s.BASE_UP for name in step.services}
@@ -193,7 +57,7 @@ def test_accessories_are_touched_only_when_down_or_changed(world, wish, chosen):
     assert s.BASE_UP not in [step.action for step in way_back]
 
 
-@given(worlds(), wishes, options)
+@given(worlds(), wishes(), options)
 @settings(deadline=None)
 def test_jobs_run_once_before_the_shift_and_never_in_a_rollback(world, wish, chosen):
     steps = blue_green.plan(wish, world, chosen)
@@ -242,8 +106,8 @@ def test_an_ordinary_rollout_in_words():
     assert [step.text for step in blue_green.plan(WISH, world, OPTIONS)] == [
         "create release new and plug its accessories in",
         "run early of release new to its end",
-        "start web and app of release new",
-        "wait until web and app of release new are ready",
+        "start web, ws and app of release new",
+        "wait until web, ws and app of release new are ready",
         "run late of release new to its end",
         "shift traffic from old to release new",
         "let what is in flight to release old finish",
@@ -252,7 +116,7 @@ def test_an_ordinary_rollout_in_words():
         "wait until queue and clock of release new are ready",
         "stop queue of release old: the job in hand is finished",
         "watch release new stay up",
-        "stop web and app of release old, keep it",
+        "stop web, ws and app of release old, keep it",
     ]
 
 

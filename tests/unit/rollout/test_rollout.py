@@ -33,6 +33,8 @@ ALL_OF_NEW = {"new web", "new queue", "new clock"}
 class Host:
     """Everything one rollout needs. Release old is served, older is kept, new is wanted."""
 
+    judge_traffic = None
+
     def __init__(self, folder: Path, *, first: bool = False, **options) -> None:
         self.clock = RolloutClock()
         self.faults = Faults()
@@ -54,7 +56,7 @@ class Host:
     def go(self):
         """One run of the module, as far as the engine goes. Returns the plan."""
         journal = self.journal()
-        self.executor = Executor("hotel", self.backend, self.edge, journal, self.clock, self.options)
+        self.executor = Executor("hotel", self.backend, self.edge, journal, self.clock, self.options, judge_traffic=self.judge_traffic)
         rollout = Rollout(self.wish, self.options, self.backend, self.edge, journal, self.executor, self.path)
         observed = rollout.observe()
         self.faults.log.clear()
@@ -258,6 +260,15 @@ def test_what_happens_to_the_new_release_is_noticed(host, changes, said, drain_t
     assert any("drain" in entry["action"] or "watch" in entry["action"] for entry in host.executor.timeline if "failed" in entry)
 
 
+def test_a_fault_of_the_hosts_disk_is_told_plainly(host):
+    host.faults.wrong["create new"] = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/var/lib/steady/hotel/releases/new")
+    said = host.fails().message
+    assert said.startswith(
+        "could not create release new and plug its accessories in: No space left on device (/var/lib/steady/hotel/releases/new)"
+    )
+    assert said.endswith("; look at the disk it is on. Undone: release old serves as before")
+
+
 def test_the_watch_lasts_its_time_after_the_shift(tmp_path):
     host = Host(tmp_path, watch=4.0)
     host.edge.drain_takes = 1.0
@@ -301,3 +312,9 @@ def test_ports_that_moved_are_shifted_to(host):
     assert host.faults.log == ["hold new web", "shift new"]
     assert [step.action for step in plan] == ["gate", "shift", "watch"]
     assert host.edge.now.ports() == {"web": (20000, 20001)}
+
+
+def test_a_lost_journal_still_keeps_the_served_release_to_go_back_to(host):
+    os.unlink(host.path)
+    host.go()
+    assert "old" in host.backend.plans and "stop old web" in host.faults.log and "remove old" not in host.faults.log
