@@ -10,11 +10,13 @@ import sys
 import time
 from dataclasses import dataclass
 
-from hotel import Host, Played, build
+from hotel import ROOT, Host, Played, build
 from load import Load, Result
 
 # Seconds of load before, between and after the rollouts: what "steady" is measured on.
 QUIET = 6.0
+# Where the picture of the good rollout is left.
+PICTURE = ROOT / ".lab" / "demo" / "rollout.html"
 
 
 @dataclass(frozen=True)
@@ -51,22 +53,31 @@ def main() -> int:
     with Load(host.load(seconds=600)) as load:
         time.sleep(QUIET)
         for number, act in enumerate(ACTS):
-            print(f"  {act.title} ... ", end="", flush=True)
+            print(f"  {act.title}", flush=True)
             load.mark(f"begin {number}")
-            played.append(
-                host.deploy(act.version, app_stream_drain_timeout=2) if act.version else host.rollback(app_stream_drain_timeout=2)
-            )
+            played.append(run(host, act, number))
             load.mark(f"end {number}")
-            print("as it should" if as_expected(host, act, played[-1]) else "NOT as it should", flush=True)
+            print("  ... as it should" if as_expected(host, act, played[-1]) else "  ... NOT as it should", flush=True)
             time.sleep(QUIET)
         result = load.stop()
     tell(result, played)
     wrong = [act.title for act, run in zip(ACTS, played) if run.ok is not act.good] or result.failed or host.version() != ACTS[-1].serves
-    print(f"\nThe app runs at http://127.0.0.1:{host.http_port}/ ; `make demo-down` removes every trace.")
+    print(f"\nA picture of the good rollout: {PICTURE}")
+    print(f"The app runs at http://127.0.0.1:{host.http_port}/ ; `make demo-down` removes every trace.")
     print(f"The demo took {time.monotonic() - begun:.0f} s.")
     if wrong:
         print("Something was not as it should be; see above.", file=sys.stderr)
     return 1 if wrong else 0
+
+
+def run(host: Host, act: Act, number: int) -> Played:
+    """Run one act's playbook, its live progress shown as it comes."""
+    settings = {"app_stream_drain_timeout": 2, "app_report": str(PICTURE) if number == 0 else ""}
+
+    def show(line: str) -> None:
+        print(f"    {line}", end="", flush=True)
+
+    return host.deploy(act.version, live=show, **settings) if act.version else host.rollback(live=show, **settings)
 
 
 def as_expected(host: Host, act: Act, run: Played) -> bool:

@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import subprocess
+import tempfile
 import time
 import typing as t
 import urllib.error
@@ -80,13 +81,22 @@ class Host:
         collections = os.environ.get("ANSIBLE_COLLECTIONS_PATH", str(ROOT / ".lab"))
         return {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": collections, **more}
 
-    def play(self, playbook: str, *args: str, **variables: t.Any) -> Played:
-        """Run a playbook and read its result."""
+    def play(self, playbook: str, *args: str, live: t.Callable[[str], None] | None = None, **variables: t.Any) -> Played:
+        """Run a playbook and read its result. ``live`` is given each line of its standard error as it comes."""
         begun = time.monotonic()
         env = self.environment(ANSIBLE_STDOUT_CALLBACK="ansible.posix.json")
-        done = subprocess.run(self.command(playbook, *args, **variables), env=env, capture_output=True, text=True, check=False)
-        rollout, changed = _read(done.stdout)
-        return Played(done.returncode, time.monotonic() - begun, changed, rollout, done.stdout + done.stderr)
+        argv = self.command(playbook, *args, **variables)
+        with tempfile.TemporaryFile("w+") as out, subprocess.Popen(argv, env=env, stdout=out, stderr=subprocess.PIPE, text=True) as running:
+            errors = []
+            for line in running.stderr or ():
+                errors.append(line)
+                if live:
+                    live(line)
+            rc = running.wait()
+            out.seek(0)
+            output = out.read()
+        rollout, changed = _read(output)
+        return Played(rc, time.monotonic() - begun, changed, rollout, output + "".join(errors))
 
     def deploy(self, version: str, *args: str, **variables: t.Any) -> Played:
         """Bring the hotel to a version by playbooks/deploy.yml."""

@@ -18,13 +18,16 @@ from __future__ import annotations
 
 import typing as t
 
+# Characters that one reads in one go.
+_LIMIT = 600
+
 
 class SteadyError(Exception):
     """An error that is told to the user as it is. ``facts`` become keys of the module's result."""
 
     def __init__(self, message: str, **facts: t.Any) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _readable(message)
+        super().__init__(self.message)
         self.facts = facts
 
 
@@ -55,3 +58,10 @@ class GateError(SteadyError):
 
 class EdgeError(SteadyError):
     """The edge can't be switched, or does not serve what it should."""
+
+
+def _readable(message: str) -> str:
+    """One line that a terminal shows as it is, whatever name or path of the user's is quoted in it."""
+    if not message.isprintable():
+        message = "".join(char for char in " ".join(message.split()) if char.isprintable())
+    return message if len(message) <= _LIMIT else message[: _LIMIT - 3] + "..."

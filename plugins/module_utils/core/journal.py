@@ -6,6 +6,8 @@
 One JSON object a line. An entry is on disk before the step it announces begins. It never holds a value of the
 app's environment. A line that a crash or a disk fault left unreadable is skipped, since what runs is always
 observed anew: the journal only tells what no look at the host can (which release was complete, what was under way).
+
+Between its entries stands what is going on (``progress``), for who looks on: no reader that decides something reads it.
 """
 
 from __future__ import annotations
@@ -17,10 +19,12 @@ import typing as t
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import write_atomic
+from ansible_collections.steady.deploy.plugins.module_utils.core.progress import Pace
 
 Entry = dict[str, t.Any]
 # Some hundred rollouts: enough to look back on, small enough to read whole.
 MAX_BYTES = 1_000_000
+PROGRESS = "progress"
 
 
 class Journal:
@@ -31,35 +35,58 @@ class Journal:
         self._rollout = rollout
         self._clock = clock
         self._on_entry = on_entry
+        self._pace = Pace()
         self.lenient = False
 
     def write(self, event: str, **facts: t.Any) -> None:
         """Append one entry and make it durable. Raises SteadyError where that fails, unless ``lenient`` is set."""
-        entry: Entry = {"at": round(self._clock.now(), 3), "rollout": self._rollout, "event": event, **facts}
+        self._note(self._pace.close(self._clock.monotonic()))
+        entry = self._entry(event, facts)
         try:
-            self._append(entry)
+            self._append([entry])
             if self._on_entry:
                 self._on_entry(entry)
         except OSError as exc:
             if not self.lenient:
                 raise SteadyError(f"the journal {self._path} can't be written: {exc.strerror}; look at the disk it is on") from exc
 
-    def _append(self, entry: Entry) -> None:
+    def tell(self, subject: str, name: str = "", counts: t.Mapping[str, float] | None = None, **facts: t.Any) -> None:
+        """Say what is going on, for who looks on. See Tell: it costs little, may be kept back, and a failure is nobody's loss."""
+        self._note(self._pace.offer(self._clock.monotonic(), subject, name, counts or {}, facts))
+
+    def _note(self, news: t.Sequence[Entry]) -> None:
+        entries = [self._entry(PROGRESS, facts) for facts in news]
+        try:
+            if entries:
+                self._append(entries, durable=False)
+                if self._on_entry:
+                    self._on_entry(entries[-1])
+        except OSError:
+            pass
+
+    def _entry(self, event: str, facts: Entry) -> Entry:
+        return {"at": round(self._clock.now(), 3), "rollout": self._rollout, "event": event, **facts}
+
+    def _append(self, entries: t.Sequence[Entry], durable: bool = True) -> None:
         handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             # A line cut short by a crash must not swallow this one.
             end = "" if _ends_clean(self._path) else "\n"
-            os.write(handle, (end + json.dumps(entry, sort_keys=True) + "\n").encode())
-            os.fsync(handle)
+            os.write(handle, (end + _lines(entries)).encode())
+            if durable:
+                os.fsync(handle)
         finally:
             os.close(handle)
 
     def trim(self) -> None:
-        """Drop the older half once the journal is large."""
+        """Drop progress and the older half of the rest once the journal is large."""
         if os.path.exists(self._path) and os.path.getsize(self._path) > MAX_BYTES:
-            entries = read(self._path)
-            kept = entries[len(entries) // 2 :]
-            write_atomic(self._path, "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in kept), 0o600)
+            entries = [entry for entry in read(self._path) if entry["event"] != PROGRESS]
+            write_atomic(self._path, _lines(entries[len(entries) // 2 :]), 0o600)
+
+
+def _lines(entries: t.Sequence[Entry]) -> str:
+    return "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in entries)
 
 
 def _ends_clean(path: str) -> bool:

@@ -18,7 +18,7 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
-from ansible_collections.steady.deploy.plugins.module_utils.core.errors import LockedError
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import LockedError, PreflightError
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,10 @@ class Holder:
 
 
 class Lock:
-    """The lock of one app. Use as a context manager; raises LockedError when another run holds it."""
+    """The lock of one app. Use as a context manager.
+
+    Raises LockedError when another run holds it, PreflightError where it can't be written.
+    """
 
     def __init__(self, path: str, owner: str, clock: Clock, wait: float = 0.0) -> None:
         self._path = path
@@ -57,7 +60,11 @@ class Lock:
                     raise LockedError(*_refusal(self._path, self._clock.now())) from None
                 self._clock.sleep(0.1)
         self._since = self._clock.now()
-        self.beat()
+        try:
+            self.beat()
+        except OSError as exc:
+            os.close(self.fd)
+            raise PreflightError(f"the lock {self._path} can't be written: {exc.strerror}; look at the disk it is on") from exc
         return self
 
     def __exit__(self, *_exc: t.Any) -> None:

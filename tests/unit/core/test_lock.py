@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import SystemClock
-from ansible_collections.steady.deploy.plugins.module_utils.core.errors import LockedError
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import LockedError, PreflightError
 from ansible_collections.steady.deploy.plugins.module_utils.core.lock import Lock, holder
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -133,3 +134,15 @@ def test_looking_does_not_hinder_a_rollout(path):
     for dummy in range(20):
         assert holder(path) is None
         take(path)
+
+
+def test_a_full_disk_is_told_and_the_lock_is_free_again(path, monkeypatch):
+    def full(*_args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(PreflightError) as caught:
+            take(path)
+    assert caught.value.message == f"the lock {path} can't be written: No space left on device; look at the disk it is on"
+    assert take(path)[0] is not None
