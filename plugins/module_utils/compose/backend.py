@@ -9,22 +9,27 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.steady.deploy.plugins.module_utils.compose import split
+from ansible_collections.steady.deploy.plugins.module_utils.compose.assets import AssetBridge
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DEFINITION_LABEL, KIND_LABEL, RELEASE_LABEL, DockerCli
 from ansible_collections.steady.deploy.plugins.module_utils.compose.images import Image
 from ansible_collections.steady.deploy.plugins.module_utils.compose.plugs import plug, plugged, unplug
 from ansible_collections.steady.deploy.plugins.module_utils.compose.ports import allocate, listening
 from ansible_collections.steady.deploy.plugins.module_utils.compose.record import plugs_of, services_from, to_record
+from ansible_collections.steady.deploy.plugins.module_utils.compose.starting import joined, start, startable, started
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
 from ansible_collections.steady.deploy.plugins.module_utils.core.container import ContainerState
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import GateError, SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.core.logs import telling_line
+from ansible_collections.steady.deploy.plugins.module_utils.core.progress import Tell, untold
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import checked
 from ansible_collections.steady.deploy.plugins.module_utils.probe.base import Probe
 from ansible_collections.steady.deploy.plugins.module_utils.probe.gate import Gate
 from ansible_collections.steady.deploy.plugins.module_utils.probe.poller import hold
+from ansible_collections.steady.deploy.plugins.module_utils.probe.telling import Answers
 from ansible_collections.steady.deploy.plugins.module_utils.probe.track import Check
 from ansible_collections.steady.deploy.plugins.module_utils.probe.watch import tail_logs
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.mixture import host_ports
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Release, Unit
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, JOB, SINGLETON, WEB, WORKER, Service
 
@@ -58,15 +63,20 @@ class ComposeBackend:
         target: Target | None,
         env_files: t.Sequence[str] = (),
         port_range: range = range(20000, 30000),
+        tell: Tell = untold,
+        start_parallel: int = 4,
     ) -> None:
         self._cli = cli
         self._store = store
+        self._assets = AssetBridge(cli, store, clock, app)
         self._app = app
         self._clock = clock
         self._probes = probes
         self._target = target
         self._env_files = tuple(env_files)
         self._port_range = port_range
+        self._tell = tell
+        self._start_parallel = start_parallel
 
     def observe(self, history: t.Sequence[str]) -> tuple[tuple[Release, ...], tuple[Accessory, ...], tuple[str, ...]]:
         """See Backend.observe."""
@@ -82,16 +92,16 @@ class ComposeBackend:
     ) -> Release:
         mine = [state for state in containers if state.label(RELEASE_LABEL) == release]
         record = self._store.record(release) or {}
-        wanted = {service.name: (service.kind, service.replicas) for service in services_from(record)}
+        wanted = {service.name: (service.kind, service.replicas, service.port is not None) for service in services_from(record)}
         for state in mine:
             # Without a record the containers themselves say what they are.
-            wanted.setdefault(state.service, (state.label(KIND_LABEL), 0))
+            wanted.setdefault(state.service, (state.label(KIND_LABEL), 0, False))
         units = []
-        for name, (kind, replicas) in wanted.items():
+        for name, (kind, replicas, at_edge) in wanted.items():
             if kind in (WEB, WORKER, SINGLETON):
                 found = [state for state in mine if state.service == name]
                 running = sum(state.running for state in found)
-                units.append(Unit(name, kind, replicas, running, len(found)))
+                units.append(Unit(name, kind, replicas, running, len(found), at_edge))
         done = tuple(
             state.service for state in mine if state.label(KIND_LABEL) == JOB and state.status == "exited" and state.exit_code == 0
         )
@@ -139,10 +149,14 @@ class ComposeBackend:
         if self._store.record(release) is None:
             self._write(release)
         self._make_volumes()
-        services = [service.name for service in self._services(release) if service.kind in (WEB, WORKER, SINGLETON)]
+        self._create(release, [service.name for service in self._services(release) if service.kind in (WEB, WORKER, SINGLETON)])
+        plug(self._cli, self._app, release, (self._store.record(release) or {}).get("plugs") or {})
+        # A page of this release may be asked for its assets before this host serves it: by another host's users.
+        self._assets.add(release, self._services(release), self.states)
+
+    def _create(self, release: str, services: t.Sequence[str]) -> None:
         done = self._compose(self._project(release), self._store.compose_file(release), "create", *_QUIET, "--no-recreate", *services)
         checked(done, f"can't create release {release}")
-        plug(self._cli, self._app, release, (self._store.record(release) or {}).get("plugs") or {})
 
     def _write(self, release: str) -> None:
         """Write a new release down, with ports that nobody else has."""
@@ -181,8 +195,10 @@ class ComposeBackend:
             checked(
                 self._compose(self._project(release), file, "run", "-d", "--no-deps", "--name", name, service), f"can't start job {service}"
             )
-        deadline = self._clock.monotonic() + timeout
+        begun = self._clock.monotonic()
+        deadline = begun + timeout
         while True:
+            self._tell("job", service, {"seconds": round(self._clock.monotonic() - begun, 1)}, runs=True)
             state = next(iter(self._cli.inspect([name])), None)
             if state is None:
                 raise GateError(f"job {service} of release {release}: its container was removed while it ran")
@@ -203,15 +219,21 @@ class ComposeBackend:
                 logs=logs,
             )
 
-    def start(self, release: str, services: t.Sequence[str]) -> None:
+    def start(self, release: str, services: t.Sequence[str], replicas: int | None = None, without: t.Collection[str] = ()) -> None:
         """See Backend.start."""
         left = {service.name: service for service in self._services(release) if service.name in services}
+        wanted = {name: service.replicas if replicas is None else replicas for name, service in left.items()}
+        there = self.states(release)
+        if any(sum(state.service == name for state in there) < service.replicas for name, service in left.items()):
+            self._create(release, tuple(left))
+        joins = joined(self._store.document(release))
         while left:
-            ready = [name for name, service in left.items() if not any(other in left for other in service.waits_for)] or list(left)
-            done = self._compose(
-                self._project(release), self._store.compose_file(release), "up", "-d", *_QUIET, "--no-recreate", "--no-deps", *ready
+            ready = [
+                name for name, service in left.items() if not any(other in left for other in (*service.waits_for, *joins.get(name, ())))
+            ] or list(left)
+            start(
+                self._cli, startable(self.states(release), {name: wanted[name] for name in ready}, without), release, self._start_parallel
             )
-            checked(done, f"can't start {', '.join(ready)} of release {release}")
             for name in ready:
                 del left[name]
             awaited = {other for service in left.values() for other in service.waits_for}.intersection(ready)
@@ -219,21 +241,24 @@ class ComposeBackend:
                 gate = Gate(type="health", success_threshold=1, interval=0.2)
                 self._hold([Check(gate, state.id) for state in self.states(release) if state.service in awaited])
 
-    def hold(self, release: str, services: t.Sequence[str]) -> list[dict[str, t.Any]]:
+    def hold(
+        self, release: str, services: t.Sequence[str], replicas: int | None = None, without: t.Collection[str] = ()
+    ) -> list[dict[str, t.Any]]:
         """See Backend.hold."""
         gates = {service.name: service.gates for service in self._services(release)}
         checks = []
-        for state in self.states(release):
-            if state.service in services:
-                checks += [Check(gate, state.id) for gate in gates.get(state.service, ())] or [Check(None, state.id)]
+        for state in started(self.states(release), services, replicas, without):
+            checks += [Check(gate, state.id) for gate in gates.get(state.service, ())] or [Check(None, state.id)]
         return self._hold(checks)
 
     def _hold(self, checks: t.Sequence[Check]) -> list[dict[str, t.Any]]:
         ids = list(dict.fromkeys(check.container for check in checks))
+        answers = Answers(self._tell, checks)
         return hold(
             checks,
             self._clock,
-            lambda: {state.id: state for state in self._cli.inspect(ids)},
+            lambda: answers.seen({state.id: state for state in self._cli.inspect(ids)}),
+            answers.heard,
             probes=self._probes,
             tail=self.logs,
             fresh=True,
@@ -247,12 +272,19 @@ class ComposeBackend:
         """See Backend.logs."""
         return tail_logs(self._cli.runner, container, _LOG_LINES)
 
-    def stop(self, release: str, services: t.Sequence[str]) -> None:
+    def stop(self, release: str, services: t.Sequence[str], spared: t.Collection[int] = ()) -> None:
         """See Backend.stop."""
-        self._cli.stop([state.id for state in self.states(release) if state.service in services and state.status != "created"])
-        left = [state.name for state in self.states(release) if state.service in services and state.running]
+        self._cli.stop([state.id for state in self._but(release, services, spared) if state.status != "created"])
+        left = [state.name for state in self._but(release, services, spared) if state.running]
         if left:
             raise GateError(f"{', '.join(left)} of release {release} could not be stopped; look at `docker inspect` of it")
+
+    def _but(self, release: str, services: t.Sequence[str], spared: t.Collection[int]) -> list[ContainerState]:
+        return [
+            state
+            for state in self.states(release)
+            if state.service in services and not any(host in spared for _inside, host in state.ports)
+        ]
 
     def remove(self, release: str) -> None:
         """See Backend.remove. Jobs and workers get their whole grace time. The folder goes last: it tells a rerun what is left."""
@@ -262,11 +294,17 @@ class ComposeBackend:
         self._cli.stop([state.id for state in running if state.label(KIND_LABEL) != WEB])
         self._cli.remove([state.id for state in states])
         unplug(self._cli, self._app, self._project(release))
+        self._assets.forget(release)
         self._store.remove_release(release)
 
     def ports(self, release: str) -> dict[str, tuple[int, ...]]:
         """See Backend.ports."""
         return {name: tuple(numbers) for name, numbers in ((self._store.record(release) or {}).get("ports") or {}).items()}
+
+    def running_ports(self, release: str) -> dict[str, list[int]]:
+        """The same of the replicas that run now."""
+        states = self.states(release)
+        return {service: host_ports(states, service) for service in self.ports(release)}
 
     def _wished(self) -> Target:
         """The release as the compose file has it. Raises SpecError for a rollback, which has none."""

@@ -19,16 +19,22 @@ _LEAST_MEMORY = 8 * MIB
 _LEAST_DISK = 256 * MIB
 
 
-def check_room(cli: DockerCli, wish: Wish, observed: Observed) -> None:
-    """Raises PreflightError where memory or disk can't hold the release beside what runs.
+def check_room(cli: DockerCli, wish: Wish, observed: Observed, strategy: str = "blue_green") -> None:
+    """Raises PreflightError where memory or disk can't hold the release beside what runs, as far as ``strategy`` needs both at once.
 
     Only memory that services reserve counts: a limit says what a container may use, not what it will.
     """
     release = observed.release(wish.release)
     running = {unit.service: unit.running for unit in release.units} if release else {}
+    in_batches = wish.edge_services if strategy == "rolling" and any(share.release != wish.release for share in observed.shares) else ()
     needed = sum(
         max(service.memory, _LEAST_MEMORY) * max(0, service.replicas - running.get(service.name, 0))
         for service in wish.of(WEB, WORKER, SINGLETON)
+        if service not in in_batches
+    )
+    # One service after the other, and one batch after the other.
+    needed += max(
+        (max(service.memory, _LEAST_MEMORY) * (service.update.parallelism or service.replicas) for service in in_batches), default=0
     )
     available = _available_memory()
     if available is not None and needed > available:

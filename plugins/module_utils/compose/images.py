@@ -5,11 +5,21 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DockerCli, Json
-from ansible_collections.steady.deploy.plugins.module_utils.core.errors import CommandError, PreflightError
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import CommandError, PreflightError, SpecError
+from ansible_collections.steady.deploy.plugins.module_utils.core.progress import Tell, untold
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show
+
+# As the registries' own grammar has it: [host[:port]/]path[:tag][@digest].
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?/)?{_PART}(?:/{_PART})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,14 @@ class Image:
     present: bool
 
 
-def find_images(cli: DockerCli, references: t.Mapping[str, str], pull: bool) -> dict[str, Image]:
+def check_reference(reference: t.Any, where: str) -> str:
+    """``reference`` if it is one of an image (an id counts too). ``where`` opens the sentence. Raises SpecError."""
+    if isinstance(reference, str) and (_REFERENCE.fullmatch(reference) or re.fullmatch(r"sha256:[0-9a-f]{64}", reference)):
+        return reference
+    raise SpecError(f"{where}: {show(reference)} names no image, write [registry/]name[:tag], the name in lower case")
+
+
+def find_images(cli: DockerCli, references: t.Mapping[str, str], pull: bool, tell: Tell = untold) -> dict[str, Image]:
     """Look up each reference. ``references`` maps it to its pull policy (always, missing or never).
 
     With ``pull`` images are pulled as their policy says. Without, nothing is touched (check mode): an image that
@@ -30,10 +47,10 @@ def find_images(cli: DockerCli, references: t.Mapping[str, str], pull: bool) -> 
     Raises PreflightError for an image that is neither here nor to be had.
     """
     here = cli.images(sorted(references))
-    return {reference: _find(cli, reference, local, references[reference], pull) for reference, local in here.items()}
+    return {reference: _find(cli, reference, local, references[reference], pull, tell) for reference, local in here.items()}
 
 
-def _find(cli: DockerCli, reference: str, local: Json | None, policy: str, pull: bool) -> Image:
+def _find(cli: DockerCli, reference: str, local: Json | None, policy: str, pull: bool, tell: Tell) -> Image:
     ask = policy == "always" and "@sha256:" not in reference
     if local and not ask:
         return Image(reference, local["Id"], pin(reference, local), True)
@@ -44,6 +61,7 @@ def _find(cli: DockerCli, reference: str, local: Json | None, policy: str, pull:
         if remote is None and local:
             return Image(reference, local["Id"], pin(reference, local), True)
         return Image(reference, remote, reference, bool(local and local["Id"] == remote))
+    tell("pull", reference, begun=True)
     done = cli.pull(reference)
     local = cli.image(reference)
     if done.rc == 0 and local:

@@ -9,6 +9,7 @@ import difflib
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, JOB, KINDS, WEB, WORKER
 
 Json = t.Mapping[str, t.Any]
@@ -22,7 +23,7 @@ def kind_of(name: str, service: Json, said: Json, from_parameter: bool, model: J
         if kind not in KINDS:
             close = difflib.get_close_matches(str(kind), KINDS, 1)
             hint = f" Did you mean {close[0]}?" if close else ""
-            raise SpecError(f"service {name}: kind {kind!r} is unknown, it is one of {', '.join(KINDS)}.{hint}")
+            raise SpecError(f"service {name}: kind {show(kind)} is unknown, it is one of {', '.join(KINDS)}.{hint}")
         return str(kind), "parameter" if from_parameter else "x-steady"
     if said.get("port") is not None:
         return WEB, "inferred: it names a port for the edge"
@@ -36,9 +37,9 @@ def _inferred(name: str, service: Json, model: Json) -> tuple[str, str]:
     volumes = [volume for volume in service.get("volumes") or () if volume.get("type") == "volume" and volume.get("source")]
     if volumes and not built:
         return ACCESSORY, f"inferred: image only, keeps its data in volume {volumes[0]['source']}"
-    if [port for port in service.get("ports") or () if not port.get("published")]:
+    if [port for port in service.get("ports") or () if not port.get("published") and port.get("protocol", "tcp") == "tcp"]:
         return WEB, "inferred: it publishes a port without fixing the host's"
-    if service.get("ports"):
+    if [port for port in service.get("ports") or () if port.get("published")]:
         raise SpecError(f"service {name}: it publishes a fixed port, so it may be `web` or `accessory`; {HOW}")
     if service.get("expose"):
         raise SpecError(f"service {name}: it exposes a port, so it may be `web` or `accessory`; {HOW}")

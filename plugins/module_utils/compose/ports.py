@@ -9,14 +9,24 @@ import re
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import PreflightError, SpecError
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show
 
 
 def parse_range(text: str) -> range:
     """``20000-29999`` as a range. Raises SpecError."""
     match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text.strip())
     if not match or not 1024 <= int(match[1]) <= int(match[2]) <= 65535:
-        raise SpecError(f"port_range must be FIRST-LAST within 1024-65535, not {text!r}")
+        raise SpecError(f"port_range must be FIRST-LAST within 1024-65535, not {show(text)}")
     return range(int(match[1]), int(match[2]) + 1)
+
+
+def check_size(service: str, size: int, allowed: range) -> None:
+    """Raises PreflightError where a service has more replicas than there are ports in all."""
+    if size > len(allowed):
+        raise PreflightError(
+            f"service {service} has {size} replicas and port_range {allowed.start}-{allowed.stop - 1} holds no more than "
+            f"{len(allowed)} of them: widen it, or ask for fewer replicas"
+        )
 
 
 def allocate(sizes: t.Mapping[str, int], taken: t.Collection[int], allowed: range) -> dict[str, tuple[int, ...]]:
@@ -27,6 +37,7 @@ def allocate(sizes: t.Mapping[str, int], taken: t.Collection[int], allowed: rang
     busy = set(taken)
     found: dict[str, tuple[int, ...]] = {}
     for service, size in sizes.items():
+        check_size(service, size, allowed)
         start = allowed.start
         while start + size <= allowed.stop:
             clash = next((port for port in range(start + size - 1, start - 1, -1) if port in busy), None)

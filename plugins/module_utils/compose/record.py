@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import asdict
 
 from ansible_collections.steady.deploy.plugins.module_utils.probe.gate import Gate
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Service
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Assets, Batches, Service
 
 Json = dict[str, t.Any]
 
@@ -43,6 +43,10 @@ def _service(raw: Json) -> Service:
     known["gates"] = tuple(
         Gate(**{key: _tuples(value) for key, value in gate.items() if key in Gate.__dataclass_fields__}) for gate in raw["gates"]
     )
+    if known.get("assets"):
+        known["assets"] = Assets(**known["assets"])
+    for name in ("update", "way_back"):
+        known[name] = Batches(**{key: value for key, value in (raw.get(name) or {}).items() if key in Batches.__dataclass_fields__})
     return Service(**known)
 
 
@@ -62,7 +66,13 @@ def plugs_of(model: Json, services: t.Sequence[Service]) -> dict[str, dict[str, 
             for network, how in (model["services"][service.name].get("networks") or {}).items():
                 entry = (model.get("networks") or {}).get(network) or {}
                 if network in replaced and not entry.get("external"):
-                    names = [service.name, *((how or {}).get("aliases") or ())]
+                    names = [service.name, *((how or {}).get("aliases") or ()), *_linked_as(service.name, model)]
                     container = model["services"][service.name].get("container_name")
                     plugs.setdefault(network, {})[service.name] = list(dict.fromkeys(names + ([container] if container else [])))
     return plugs
+
+
+def _linked_as(name: str, model: Json) -> list[str]:
+    """The names that other services' `links` give to a service."""
+    links = [link.partition(":") for service in model["services"].values() for link in service.get("links") or ()]
+    return [alias for service, dummy, alias in links if service == name and alias]

@@ -9,15 +9,18 @@ import difflib
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.steady.deploy.plugins.module_utils.compose.assets import parse_assets
+from ansible_collections.steady.deploy.plugins.module_utils.compose.batches import batches_of
 from ansible_collections.steady.deploy.plugins.module_utils.compose.kinds import kind_of
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.probe.duration import seconds
 from ansible_collections.steady.deploy.plugins.module_utils.probe.gate import Gate
 from ansible_collections.steady.deploy.plugins.module_utils.probe.parse import parse_gate
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, JOB, WEB, Service
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show, words
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, JOB, STRICTNESS, WEB, Service
 
 Json = t.Mapping[str, t.Any]
-_KNOWN = ("kind", "port", "gates")
+_KNOWN = ("kind", "port", "gates", "assets", "strategy")
 
 
 def services_of(model: Json, said: t.Mapping[str, Json]) -> tuple[Service, ...]:
@@ -28,8 +31,8 @@ def services_of(model: Json, said: t.Mapping[str, Json]) -> tuple[Service, ...]:
     for name in said:
         if name not in names:
             close = difflib.get_close_matches(name, names, 1)
-            hint = f"; did you mean {close[0]}?" if close else f"; the file has {', '.join(names)}"
-            raise SpecError(f"parameter services: the compose file has no service {name!r}{hint}")
+            hint = f"; did you mean {close[0]}?" if close else f"; the file has {words(names)}"
+            raise SpecError(f"parameter services: the compose file has no service {show(name)}{hint}")
     parsed = tuple(_service(name, model, said.get(name) or {}) for name in names)
     kinds = {service.name: service.kind for service in parsed}
     return tuple(_ordered(service, model["services"][service.name], kinds, model) for service in parsed)
@@ -38,13 +41,14 @@ def services_of(model: Json, said: t.Mapping[str, Json]) -> tuple[Service, ...]:
 def _service(name: str, model: Json, parameter: Json) -> Service:
     raw = model["services"][name]
     extension = raw.get("x-steady") or {}
-    if not isinstance(extension, t.Mapping):
-        raise SpecError(f"service {name}: `x-steady` must be a mapping such as {{kind: web, port: 8000}}")
-    for key in extension:
-        if key not in _KNOWN:
-            close = difflib.get_close_matches(str(key), _KNOWN, 1)
-            hint = f"; did you mean {close[0]}?" if close else f"; it takes {', '.join(_KNOWN)}"
-            raise SpecError(f"service {name}: `x-steady` has no key {key!r}{hint}")
+    for source, said in (("`x-steady`", extension), ("the parameter `services`", parameter)):
+        if not isinstance(said, t.Mapping):
+            raise SpecError(f"service {name}: {source} must be a mapping such as {{kind: web, port: 8000}}")
+        for key in said:
+            if key not in _KNOWN:
+                close = difflib.get_close_matches(str(key), _KNOWN, 1)
+                hint = f"; did you mean {close[0]}?" if close else f"; it takes {', '.join(_KNOWN)}"
+                raise SpecError(f"service {name}: {source} has no key {show(key)}{hint}")
     given = {key: value for key, value in parameter.items() if value is not None}
     merged = {**extension, **given}
     kind, why = kind_of(name, raw, merged, "kind" in given, model)
@@ -62,7 +66,11 @@ def _service(name: str, model: Json, parameter: Json) -> Service:
         gates=_gates(name, kind, raw, merged.get("gates"), port, checked),
         has_healthcheck=checked,
         stop_timeout=seconds(raw.get("stop_grace_period")) or 10.0,
+        strategy=_strategy(name, port, merged.get("strategy")),
+        update=batches_of(name, "update_config", deploy.get("update_config")),
+        way_back=batches_of(name, "rollback_config", deploy.get("rollback_config")),
         memory=int((limits.get("reservations") or {}).get("memory") or raw.get("mem_reservation") or 0),
+        assets=parse_assets(merged.get("assets"), name, port),
     )
 
 
@@ -85,15 +93,14 @@ def _port(name: str, kind: str, why: str, raw: Json, said: t.Any) -> int | None:
     if said is not None:
         if kind != WEB:
             raise SpecError(f"service {name}: `port` is for kind web, this is kind {kind}")
-        try:
-            port = int(said)
-        except (TypeError, ValueError):
-            raise SpecError(f"service {name}: `port` must be a number from 1 to 65535, not {said!r}") from None
-        if not 0 < port < 65536 or isinstance(said, bool):
-            raise SpecError(f"service {name}: `port` must be a number from 1 to 65535, not {said!r}")
+        port = int(said) if str(said).isdecimal() and len(str(said)) < 6 else 0
+        if not 0 < port < 65536:
+            raise SpecError(f"service {name}: `port` must be a number from 1 to 65535, not {show(said)}")
         return port
     if kind == WEB:
-        open_ports = [port["target"] for port in raw.get("ports") or () if not port.get("published")]
+        open_ports = [
+            port["target"] for port in raw.get("ports") or () if not port.get("published") and port.get("protocol", "tcp") == "tcp"
+        ]
         if len(open_ports) > 1:
             raise SpecError(
                 f"service {name}: it publishes ports {', '.join(map(str, open_ports))}; name the edge's one with `x-steady: {{port: ...}}`"
@@ -101,6 +108,20 @@ def _port(name: str, kind: str, why: str, raw: Json, said: t.Any) -> int | None:
         if open_ports:
             return int(open_ports[0])
     return None
+
+
+def _strategy(name: str, port: int | None, said: t.Any) -> str:
+    if said is None:
+        return ""
+    if said not in STRICTNESS:
+        close = difflib.get_close_matches(str(said), STRICTNESS, 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise SpecError(f"service {name}: `strategy` is one of {', '.join(STRICTNESS)}, not {show(said)}{hint}")
+    if port is None:
+        raise SpecError(
+            f"service {name}: `strategy` is for services that take traffic through the edge; set it there, or for the whole app"
+        )
+    return str(said)
 
 
 def _replicas(raw: Json, deploy: Json) -> int:

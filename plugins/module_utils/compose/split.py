@@ -51,6 +51,7 @@ def base_document(model: Json, services: t.Sequence[Service], app: str) -> Json:
     for service in accessories:
         raw = model["services"][service.name]
         made = section(raw, service.image)
+        _unlink(made, names)
         made["labels"] = {**made.get("labels", {}), APP_LABEL: app, KIND_LABEL: ACCESSORY, DEFINITION_LABEL: definition(model, service)}
         waits = {name: how for name, how in (raw.get("depends_on") or {}).items() if name in names}
         if waits:
@@ -85,6 +86,7 @@ def release_document(
         made["labels"] = {**made.get("labels", {}), APP_LABEL: app, RELEASE_LABEL: release, KIND_LABEL: service.kind}
         made["deploy"] = {**made.get("deploy", {}), "replicas": service.replicas}
         made.pop("ports", None)
+        _unlink(made, {service.name for service in services if service.kind != ACCESSORY})
         if service.kind == WEB and service.port is not None:
             numbers = ports[service.name]
             published = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
@@ -112,6 +114,13 @@ def section(raw: Json, image: str) -> Json:
     if deploy:
         made["deploy"] = deploy
     return made
+
+
+def _unlink(made: Json, names: t.Collection[str]) -> None:
+    """Leave out links to services that are not in the project. What they are called by is told to the network (see record.plugs_of)."""
+    links = [link for link in made.pop("links", None) or () if link.split(":")[0] in names]
+    if links:
+        made["links"] = links
 
 
 def _says_something(key: str, value: t.Any) -> bool:

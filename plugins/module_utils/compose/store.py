@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the host keeps of an app: ``/var/lib/steady/<app>``, readable by root only.
 
-lock  journal.jsonl  base.json  releases/<id>/{compose.json,release.json,files/}
+lock  journal.jsonl  result.json  base.json  releases/<id>/{compose.json,release.json,files/}
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import json
 import os
 import shutil
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import PreflightError, SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text, sync_folder, write_atomic
 
 Json = dict[str, t.Any]
@@ -33,15 +33,25 @@ class Store:
         self.base = os.path.join(self.folder, "base.json")
 
     def make(self) -> None:
-        """Make the folders."""
-        os.makedirs(self.root, mode=0o755, exist_ok=True)
-        os.makedirs(os.path.join(self.folder, "releases"), mode=0o700, exist_ok=True)
-        os.chmod(self.folder, 0o700)
+        """Make the folders. Raises PreflightError."""
+        try:
+            os.makedirs(self.root, mode=0o755, exist_ok=True)
+            os.makedirs(os.path.join(self.folder, "releases"), mode=0o700, exist_ok=True)
+            os.chmod(self.folder, 0o700)
+        except OSError as exc:
+            raise PreflightError(
+                f"the state folder {self.folder} can't be made: {exc.strerror}; set state_dir to where root may write"
+            ) from None
 
     def write_base(self, document: Json) -> str:
         """Write the base project; the path of its file."""
         write_atomic(self.base, json.dumps(document, indent=1, sort_keys=True) + "\n", 0o600)
         return self.base
+
+    def leave_result(self, rollout: str, result: Json) -> None:
+        """Leave a rollout's result for who lost the connection to it. It is told over that, so a failure here is none."""
+        with suppress(OSError):
+            write_atomic(os.path.join(self.folder, "result.json"), json.dumps({"rollout": rollout, "result": result}) + "\n", 0o600)
 
     def compose_file(self, release: str) -> str:
         """The path of a release project's file."""
@@ -53,6 +63,10 @@ class Store:
         write_atomic(self.compose_file(release), json.dumps(document, indent=1, sort_keys=True) + "\n", 0o600)
         # The record comes last: a release with a record is a whole one.
         write_atomic(os.path.join(self._release(release), "release.json"), json.dumps(record, indent=1, sort_keys=True) + "\n", 0o600)
+
+    def document(self, release: str) -> Json:
+        """A release's project, or an empty one where it can't be read."""
+        return _json(self.compose_file(release)) or {}
 
     def record(self, release: str) -> Json | None:
         """The record of a release, or None where there is none or it can't be read."""
