@@ -16,7 +16,11 @@ VERSIONS = ("v1", "v2", "v3")
 @pytest.fixture(scope="session")
 def provisioned() -> t.Iterator[Host]:
     """The host, provisioned and with some release of the hotel served. It stays for the next run, but not in CI."""
-    host = Host("steady-e2e", 2203, 8083)
+    yield from provision(Host("steady-e2e", 2203, 8083))
+
+
+def provision(host: Host) -> t.Iterator[Host]:
+    """Make the host and bring some release of the hotel to it; in CI remove it at the end."""
     in_ci = bool(os.environ.get("CI"))
     if in_ci:
         # What another checkout left behind is not ours to continue.

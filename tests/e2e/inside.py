@@ -130,7 +130,7 @@ class Inside:
         same("volumes", self.volumes, [f"{APP}_mariadb", f"{APP}_redis"])
         same("listening ports", self.listening, self.upstream_ports)
         same("half-written files", self.half_written, [])
-        same("accessories", [one["service"] for one in self.of("") if one["running"]], ["mariadb", "redis"])
+        same("accessories", [one["service"] for one in self.of("") if one["running"]], ["mail", "mariadb", "redis"])
         for release in releases:
             mine = [one for one in self.of(release) if one["kind"] != "job"]
             want = [name for name, replicas in SERVICES.items() for dummy in range(replicas)]
@@ -157,5 +157,5 @@ def look(host: Host) -> Inside:
 
 
 def journal(host: Host) -> list[dict[str, t.Any]]:
-    """All entries of the journal."""
-    return [json.loads(line) for line in host.run(f"cat {STATE}/journal.jsonl").splitlines()]
+    """All readable entries of the journal."""
+    return [json.loads(line) for line in host.run(f"grep -aE '^{{.*}}$' {STATE}/journal.jsonl | iconv -c -f utf-8 -t utf-8").splitlines()]

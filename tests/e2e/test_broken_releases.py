@@ -13,8 +13,8 @@ from hotel import Host, build
 
 READY = {"type": "http", "path": "/readyz", "deadline": 15}
 HOME = {"type": "http", "path": "/", "deadline": 10}
-# Forty pages, one after the other. The slow build needs 45 ms at least for each, a good one some; only their sum tells the
-# two apart on a busy machine.
+# Forty pages, one after the other. The slow build needs 450 ms at least for each, a good one some; their sum tells the two
+# apart on a busy machine too.
 _PAGES = "for page in $(busybox seq 40); do busybox wget -q -O /dev/null -T 2 http://127.0.0.1:8080/ || exit 1; done"
 FAST_HOME = {"type": "exec", "command": ["busybox", "sh", "-c", _PAGES], "timeout": 1.8, "deadline": 12, "success_threshold": 1}
 
