@@ -72,15 +72,19 @@ unit: setup ## spec, plan and all other code against fakes and recorded output
 engine: setup
 	@bash lab/engine.sh && bash lab/base-image.sh
 
-.PHONY: integration molecule e2e bench
-integration: engine ## one part at a time against Docker, Nginx, processes
-	$(call timed,$(PYTEST) tests/integration $(ARGS))
+.PHONY: integration molecule e2e faults bench
+integration: engine ## one part at a time against Docker, Nginx, a browser; bad input; the fuzzer
+	@tools/browser.sh
+	$(call timed,$(PYTEST) tests/integration tests/inputs tests/fuzz $(ARGS))
 
 molecule: engine ## all scenarios in molecule/
 	$(call timed,molecule test --all)
 
 e2e: engine ## whole rollouts on a managed host, under load
 	$(call timed,$(PYTEST) tests/e2e $(ARGS))
+
+faults: engine ## rollouts that something happens to, under load
+	$(call timed,$(PYTEST) tests/faults $(ARGS))
 
 bench: engine ## measure against docker compose and docker_compose_v2
 	$(call timed,$(PYTEST) tests/bench $(ARGS))
@@ -89,10 +93,10 @@ bench: engine ## measure against docker compose and docker_compose_v2
 
 # One after the other, the quick ones first, also when make was given --jobs.
 .PHONY: test test-full
-test: ## what CI runs: lint unit sanity integration molecule e2e
-	@for target in setup lint unit sanity integration molecule e2e; do $(MAKE) $$target ARGS=; done
+test: ## what CI runs: lint unit sanity integration molecule e2e faults
+	@for target in setup lint unit sanity integration molecule e2e faults; do $(MAKE) $$target ARGS=; done
 
-test-full: ## all of test, with every phase killed in e2e, and bench
+test-full: ## all of test, with every fault there is, and bench
 	@STEADY_FULL=1 $(MAKE) test
 	@$(MAKE) bench ARGS=
 

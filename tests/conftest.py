@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LINK = ROOT / ".lab" / "ansible_collections" / "steady" / "deploy"
 
 # Seconds after which a test of a suite has hung, by the directory under tests/.
-TIME_LIMITS = {"integration": 300, "e2e": 1800, "bench": 3600}
+TIME_LIMITS = {"integration": 300, "inputs": 300, "fuzz": 300, "e2e": 1800, "faults": 600, "bench": 3600}
 
 
 def link_collection() -> None:

@@ -25,6 +25,14 @@ requirements:
 extends_documentation_fragment:
   - steady.deploy.attributes
 attributes:
+  action:
+    description: Has an action plugin of the same name, so that a part of it runs on the controller.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: partial
+    details:
+      - Without live progress and without O(report).
   check_mode:
     support: full
     details:
@@ -85,9 +93,13 @@ options:
     type: dict
     default: {}
   strategy:
-    description: How releases follow each other. V(blue_green) runs the whole new release beside the old one.
+    description:
+      - How releases follow each other. V(blue_green) runs the whole new release beside the old one. V(rolling) replaces the
+        replicas that the edge asks in batches, as each service's C(deploy.update_config) says, for hosts without room for two.
+        V(recreate) stops the old release before the new one starts, for what can't overlap, and the edge holds requests meanwhile.
+      - A service may ask for a stricter one with C(x-steady.strategy). A release shifts as a whole, so the strictest counts.
     type: str
-    choices: [blue_green]
+    choices: [blue_green, rolling, recreate]
     default: blue_green
   pull:
     description:
@@ -111,6 +123,16 @@ options:
     description: Seconds after the shift until WebSockets and event streams of the old release are cut.
     type: float
     default: 10
+  start_parallel:
+    description: How many containers are started side by side.
+    type: int
+    default: 4
+  hold_timeout:
+    description:
+      - Seconds that the edge holds a request at most while the strategy V(recreate) changes releases. Keep it below the
+        patience of clients and of proxies in front, and above what the new release takes to start.
+    type: float
+    default: 30
   watch:
     description:
       - Seconds after the shift in which a container of the new release that exits, restarts or becomes unhealthy
@@ -144,6 +166,116 @@ options:
       upstream_file:
         description: The edge's file for the app. Without it, V(/etc/nginx/steady/<app>.conf).
         type: path
+      access_log:
+        description:
+          - The edge's access log as the role nginx writes it, one JSON object per line. Where it is missing, O(limits) can't be
+            watched, which is a warning.
+        type: path
+        default: /var/log/nginx/access.json
+  limits:
+    description:
+      - What the new release may do to users from the shift to the end of O(watch), as the edge's access log has it. More undoes
+        the rollout. Bounds count as broken only where chance hardly explains it, so a few failures among few requests do not.
+    type: dict
+    default: {}
+    suboptions:
+      error_ratio:
+        description: The share of 5xx answers, 0 to 1, on top of the share that the release before had.
+        type: float
+        default: 0.05
+      p95:
+        description: Seconds within which 95 of 100 requests must be answered. Without it, only O(limits.slowdown) counts.
+        type: float
+      slowdown:
+        description: How many times the 95th percentile of the release before the new one may take. It must last for 5 seconds.
+        type: float
+        default: 5
+      slow:
+        description: Seconds. A 95th percentile below it is never too slow by O(limits.slowdown).
+        type: float
+        default: 0.3
+      requests:
+        description: So many requests must be answered before there is a verdict.
+        type: int
+        default: 20
+  hooks:
+    description:
+      - Commands that run at points of the rollout, in this order where several have the same point. None runs where nothing is to
+        be done.
+      - They know of the rollout by C(STEADY_APP), C(STEADY_RELEASE), C(STEADY_PREVIOUS) and C(STEADY_POINT) in their environment.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What it is called in the plan and in errors. Each has its own.
+        type: str
+        required: true
+      point:
+        description:
+          - V(before) anything is done, V(before_shift) when the new release is ready and no user has seen it, V(after_shift) when
+            users are served by it and the old release still runs, V(after) everything, and V(undone) after a rollout that was undone.
+        type: str
+        required: true
+        choices: [before, before_shift, after_shift, after, undone]
+      command:
+        description: The program with its arguments, as a list, or as one text that is split into words. No shell is between.
+        type: raw
+        required: true
+      service:
+        description:
+          - Run it in a running container of this service of the new release, or of this accessory. With O(hooks[].point=undone) in
+            one of the release gone back to. Without it, the command runs on the host.
+        type: str
+      timeout:
+        description: Seconds it may take, or a text such as V(1m30s). Then it is killed with everything it started.
+        type: raw
+        default: 60
+      undoes:
+        description:
+          - Whether its failure undoes the rollout. Where not, and at the points V(after) and V(undone), it is told as a warning.
+        type: bool
+        default: true
+  smoke:
+    description:
+      - Smoke tests, as M(steady.deploy.smoke) takes them under O(steady.deploy.smoke#module:scenarios). They run on each replica of
+        the new release before users see it, and again through the edge after the shift. One that does not hold undoes the rollout.
+      - Not with O(state=previous), since an older release may lack what they ask.
+    type: list
+    elements: dict
+    default: []
+  notify:
+    description:
+      - Whom to tell of the rollout's start, its success, or that it was undone or failed, by an HTTP POST from the host.
+      - The body is JSON with C(event), which is V(started), V(succeeded), V(undone) or V(failed), and with C(app), C(release),
+        C(previous), C(host), C(at), C(message) and C(seconds) since the start.
+      - What does not arrive is a warning. Nothing is sent where nothing is to be done.
+    type: dict
+    default: {}
+    suboptions:
+      url:
+        description: Where to. Warnings tell its scheme and host, and nothing else of it.
+        type: str
+      headers:
+        description: Headers to send, a token for instance.
+        type: dict
+        default: {}
+      timeout:
+        description: Seconds an answer is waited for.
+        type: float
+        default: 3
+  progress:
+    description:
+      - Whether lines tell what goes on while the rollout runs. They are written to standard error, and never with C(no_log),
+        C(async) or in check mode.
+    type: bool
+    default: true
+  report:
+    description:
+      - A file on the controller, relative to the playbook, for a picture of the rollout as one HTML page that needs nothing else.
+      - It is written when the rollout has ended well or badly. Where nothing had to be done it is left as it is, and so it is
+        in check mode and with C(async).
+    type: path
   state_dir:
     description: Where the host keeps what it knows of apps.
     type: path
@@ -199,13 +331,19 @@ kinds:
   description: The kind of each service, and where it comes from.
   returned: always
   type: dict
+strategy:
+  description: The strategy of this rollout, and why it is this one.
+  returned: always
+  type: str
 plan:
   description: The steps, one line each. Empty when nothing differs.
   returned: always
   type: list
   elements: str
 timeline:
-  description: The steps done, with C(action), C(text), C(after) and C(seconds), and C(failed) with the reason where one failed.
+  description:
+    - The steps done, with C(action), C(text), C(services), C(after) and C(seconds), and C(failed) with the reason where one failed.
+    - Pulled images come before the rollout begins, with a negative C(after).
   returned: outside check mode
   type: list
   elements: dict
@@ -217,6 +355,29 @@ gates:
 drained:
   description: What was in flight to the old release. Counts of requests and streams that finished and that were cut, and C(seconds).
   returned: when there was an old release
+  type: dict
+watched:
+  description:
+    - What users were answered by the new release since the shift. C(requests), C(failed), C(p50) and C(p95) in seconds, the
+      same of the release before under C(before), and a C(verdict), which says where there were too few requests for one.
+  returned: when traffic was shifted
+  type: dict
+traffic:
+  description:
+    - What the edge answered per C(second) since the rollout began and C(release). C(requests), C(failed), C(p50), C(p95).
+  returned: outside check mode
+  type: list
+  elements: dict
+smoke:
+  description: Each step of the smoke tests, at which C(point), what was asked and answered, the failed one last.
+  returned: outside check mode
+  type: list
+  elements: dict
+held:
+  description:
+    - How the strategy V(recreate) held requests. C(requests) that were held, C(longest_seconds) that one waited, and how many
+      C(failed) to be held until a release was ready, because O(hold_timeout) had passed.
+  returned: when requests were held
   type: dict
 undone:
   description: Whether the way back to the release served before was gone to its end.
@@ -232,6 +393,7 @@ logs:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.deploy.plugins.module_utils.commands.rollout import roll_out
+from ansible_collections.steady.deploy.plugins.module_utils.commands.smoke import shown
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import SystemClock
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
 
@@ -249,12 +411,14 @@ def main():
             "env_files": {"type": "list", "elements": "path", "default": []},
             "images": {"type": "dict", "default": {}},
             "services": {"type": "dict", "default": {}},
-            "strategy": {"type": "str", "choices": ["blue_green"], "default": "blue_green"},
+            "strategy": {"type": "str", "choices": ["blue_green", "rolling", "recreate"], "default": "blue_green"},
             "pull": {"type": "str", "choices": ["policy", "always", "missing", "never"], "default": "policy"},
             "keep_releases": {"type": "int", "default": 1},
             "update_accessories": {"type": "bool", "default": False},
             "drain_timeout": {"type": "float", "default": 30},
             "stream_drain_timeout": {"type": "float", "default": 10},
+            "start_parallel": {"type": "int", "default": 4},
+            "hold_timeout": {"type": "float", "default": 30},
             "watch": {"type": "float", "default": 2},
             "job_timeout": {"type": "float", "default": 3600},
             "lock_wait": {"type": "float", "default": 0},
@@ -267,21 +431,62 @@ def main():
                     "url": {"type": "str", "default": "http://127.0.0.1/"},
                     "host": {"type": "str"},
                     "upstream_file": {"type": "path"},
+                    "access_log": {"type": "path", "default": "/var/log/nginx/access.json"},
                 },
             },
+            "limits": {
+                "type": "dict",
+                "default": {},
+                "apply_defaults": True,
+                "options": {
+                    "error_ratio": {"type": "float", "default": 0.05},
+                    "p95": {"type": "float"},
+                    "slowdown": {"type": "float", "default": 5},
+                    "slow": {"type": "float", "default": 0.3},
+                    "requests": {"type": "int", "default": 20},
+                },
+            },
+            "hooks": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "point": {"type": "str", "required": True, "choices": ["before", "before_shift", "after_shift", "after", "undone"]},
+                    "command": {"type": "raw", "required": True},
+                    "service": {"type": "str"},
+                    "timeout": {"type": "raw", "default": 60},
+                    "undoes": {"type": "bool", "default": True},
+                },
+            },
+            "smoke": {"type": "list", "elements": "dict", "default": []},
+            "notify": {
+                "type": "dict",
+                "default": {},
+                "apply_defaults": True,
+                "options": {
+                    "url": {"type": "str", "no_log": True},
+                    "headers": {"type": "dict", "default": {}, "no_log": True},
+                    "timeout": {"type": "float", "default": 3},
+                },
+            },
+            "progress": {"type": "bool", "default": True},
+            "report": {"type": "path"},
             "state_dir": {"type": "path", "default": "/var/lib/steady"},
         },
         supports_check_mode=True,
     )
+    # What the invocation tells of smoke tests holds neither header values nor bodies.
+    told = {"invocation": {"module_args": {**module.params, "smoke": shown(module.params["smoke"])}}}
     try:
         result = roll_out(module.params, SystemClock(), "ansible", module.check_mode)
     except SteadyError as exc:
         for warning in exc.facts.pop("warnings", []):
             module.warn(warning)
-        module.fail_json(msg=exc.message, **exc.facts)
+        module.fail_json(msg=exc.message, **told, **exc.facts)
     for warning in result.pop("warnings", []):
         module.warn(warning)
-    module.exit_json(**result)
+    module.exit_json(**told, **result)
 
 
 if __name__ == "__main__":

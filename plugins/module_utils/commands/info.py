@@ -9,6 +9,7 @@ import os
 import typing as t
 from dataclasses import asdict
 
+from ansible_collections.steady.deploy.plugins.module_utils.commands.check import check_params
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import KIND_LABEL, RELEASE_LABEL, DockerCli
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
 from ansible_collections.steady.deploy.plugins.module_utils.core import journal as journals
@@ -19,13 +20,14 @@ from ansible_collections.steady.deploy.plugins.module_utils.edge.nginx import Ng
 
 
 def look(params: t.Mapping[str, t.Any], clock: Clock) -> dict[str, t.Any]:
-    """The result of rollout_info. Raises SteadyError where Docker does not answer or the edge's file can't be read."""
+    """The result of rollout_info. Raises SteadyError: a bad parameter, Docker or the edge's file can't be read."""
+    check_params(params)
     app = params["app"]
     runner = SubprocessRunner(os.environ)
     cli = DockerCli(runner)
     cli.versions()
     store = Store(params["state_dir"], app)
-    entries = journals.read(store.journal)
+    entries = [entry for entry in journals.read(store.journal) if entry["event"] != journals.PROGRESS]
     history = journals.served_before(entries)
     served = NginxEdge(runner, clock, app, upstream_file=params["upstream_file"]).served()
     containers = cli.containers(app)

@@ -27,6 +27,7 @@ def outcome_of(executor: Executor) -> Json:
         "timeline": executor.timeline,
         "gates": executor.gates,
         "drained": asdict(executor.drained) if executor.drained else {},
+        "held": asdict(executor.held) if executor.held else {},
     }
 
 
