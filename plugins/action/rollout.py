@@ -23,7 +23,7 @@ from ansible_collections.steady.deploy.plugins.plugin_utils.watcher import Host,
 Json = dict[str, t.Any]
 STATE_DIR = "/var/lib/steady"
 # Seconds for the last lines once the module has ended, and for the host to come back once its connection was lost.
-LAST_LINES, AWAY = 1.5, 60.0
+LAST_LINES, AWAY = 10.0, 60.0
 COLOURS = {
     words.STEP: constants.COLOR_VERBOSE,
     words.WITHIN: constants.COLOR_SKIP,

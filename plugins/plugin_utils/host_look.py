@@ -91,8 +91,9 @@ def look(folder, inode, offset, was_held, patience, patience_held):
             break
         time.sleep(TICK)
     lines, behind = read(journal, offset)
-    answer.update(inode=inode, offset=behind, held=holding, lines=lines, result_id=list(stat(result)))
-    if not holding and was_held:
+    let_go = was_held and not holding
+    answer.update(inode=inode, offset=behind, held=holding, let_go=let_go, lines=lines, result_id=list(stat(result)))
+    if let_go:
         try:
             with open(result, encoding="utf-8") as stream:
                 answer["result"] = json.load(stream)

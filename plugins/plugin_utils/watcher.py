@@ -23,7 +23,7 @@ from ansible.plugins.action import ActionBase
 Json = dict[str, t.Any]
 _SCRIPT = Path(__file__).with_name("host_look.py")
 # Seconds a look waits for news on the host, before and while the lock is held: only then the rollout's end can be seen.
-_PATIENCE = ("2", "5")
+_PATIENCE = ("1", "2")
 # Looks that may fail in a row while the module runs. It is watched for the operator's sake only.
 _FAILURES = 5
 _PAUSE = 1.0
@@ -41,11 +41,15 @@ class Before:
 
 @dataclass(frozen=True)
 class Sight:
-    """What one look found. ``entries``: the journal's new ones. ``result``: what a rollout that has just ended left."""
+    """What one look found. ``entries``: the journal's new ones. ``result``: what a rollout that has just ended left.
+
+    ``let_go`` says that the lock was held and is not any more.
+    """
 
     inode: int
     offset: int
     held: bool
+    let_go: bool
     result_id: list[int]
     entries: list[Json] = field(default_factory=list)
     result: Json | None = None
@@ -142,7 +146,11 @@ class Watcher:
                 # The module tells what matters.
                 failures += 1
                 self._ended.wait(_PAUSE)
-            if self._ended.is_set() and not (self._sight and self._sight.held):
+            sight = self._sight
+            if sight and sight.let_go and self._other is None:
+                # Ours has ended: there is nothing more to come.
+                return
+            if self._ended.is_set() and not (sight and sight.held and self.begun):
                 return
 
     def _again(self) -> None:
@@ -168,10 +176,13 @@ class Watcher:
                 self.result = result
 
     def stop(self, wait: float) -> None:
-        """The module has ended: show what is left, within ``wait`` seconds."""
+        """The module has ended: show what is left, within ``wait`` seconds.
+
+        The thread must be over before the task is. What it shows goes through a queue that all of Ansible's workers share: one
+        that ends in the middle of that leaves the queue locked, and every later task of the play waits for ever.
+        """
         self._ended.set()
-        if self.begun:
-            self._thread.join(wait)
+        self._thread.join(wait)
 
     def follow(self, patience: float) -> bool:
         """After the module's connection was lost: watch until the rollout lets its lock go. False if the host stays away so long."""

@@ -41,7 +41,7 @@ def entry(event, rollout="mine", at=NOW + 1):
 
 
 def sight(*entries, held=True, result_id=1, result=None, before=None):
-    return Sight(1, 10, held, [result_id], list(entries), result, before)
+    return Sight(1, 10, held, not held, [result_id], list(entries), result, before)
 
 
 def before(*entries, held=False):
@@ -124,3 +124,18 @@ def test_a_host_that_stays_away_is_given_up():
     watcher, _host, _told = watch(sight(entry("opened"), before=before()), ConnectionError())
     assert watcher.begun
     assert not watcher.follow(0.1)
+
+
+def test_the_thread_is_over_before_the_task_is():
+    """One that is cut off while it shows something leaves the queue of all workers locked."""
+    # Nothing ever began; somebody else is at it; ours has ended.
+    for last in (
+        sight(held=False, before=before()),
+        sight(before=before(entry("step", "theirs", NOW - 5), held=True)),
+        sight(entry("closed"), held=False, before=before()),
+    ):
+        watcher, host, _told = watch(last)
+        watcher.stop(5)
+        assert not watcher._thread.is_alive()
+    # Once ours has let go nothing more can come: no further look.
+    assert len(host.asked) == 1
