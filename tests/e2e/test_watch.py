@@ -38,7 +38,8 @@ def test_a_release_that_only_users_notice_is_undone_by_the_watch(host: Host, bad
     version = host.version()
     with Load(host.load(rate=20, seconds=300)) as load:
         time.sleep(2)
-        done = host.deploy(tag, app_stream_drain_timeout=1, app_watch=8, app_limits=bad.limits)
+        # Smoke tests would find it before any user.
+        done = host.deploy(tag, app_stream_drain_timeout=1, app_watch=8, app_limits=bad.limits, app_smoke=[])
         load.mark("end")
         time.sleep(1)
         result = load.stop()
