@@ -9,10 +9,10 @@ import threading
 import time
 import typing as t
 
-from e2e.inside import journal, look
+from e2e.inside import look
 from e2e.killer import Killer
 from e2e.users import Users
-from faults.fault import EITHER, FINISHES, KILLED, REFUSED, UNDONE, UNSEEN, Fault, Scene, Strike
+from faults.fault import EITHER, FINISHES, KILLED, REFUSED, UNDONE, Fault, Scene, Strike
 from faults.report import Row
 from hotel import Host, Played
 
@@ -45,13 +45,11 @@ def drill(host: Host, unseen: str, fault: Fault, thorough: bool = True) -> Row:
         if fault.heals or fault.costs:
             _wait_until_whole(host)
         users.mark("mended")
-        if fault.ends == UNSEEN:
-            _wait_until_closed(scene)
         now = look(host)
         assert now.incomplete() == []
         if fault.ends in (REFUSED, UNDONE) and not fault.costs:
             assert (now.served, now.lives()) == (scene.before.served, scene.before.lives())
-        if fault.ends in (FINISHES, UNSEEN):
+        if fault.ends == FINISHES:
             assert now.versions[now.served] == scene.version
         rerun = host.deploy(scene.version, **RERUN)
         recovered = time.monotonic() - since
@@ -126,11 +124,3 @@ def _wait_until_whole(host: Host) -> None:
             return
         assert time.monotonic() < end, f"not whole after {HEALS_WITHIN:g} s: {wrong}"
         time.sleep(0.5)
-
-
-def _wait_until_closed(scene: Scene) -> None:
-    end = time.monotonic() + 90
-    while journal(scene.host)[-1]["event"] != "closed":
-        assert time.monotonic() < end, journal(scene.host)[-3:]
-        time.sleep(0.5)
-    assert journal(scene.host)[-1]["outcome"] == "ok"

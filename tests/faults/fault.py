@@ -47,7 +47,6 @@ FINISHES = "finishes"  # the play succeeds
 REFUSED = "refused"  # the play fails before anything was touched
 UNDONE = "undone"  # the play fails, the release that was served serves as before
 KILLED = "killed"  # the play fails, and what the rollout did stays half-done until the next run
-UNSEEN = "unseen"  # the play fails, the rollout goes on on the host and ends well
 EITHER = "either"  # the play succeeds or fails, as it happens to meet the fault
 
 

@@ -35,6 +35,7 @@ class Rollout:
         self._journal = journal
         self._executor = executor
         self._journal_path = journal_path
+        self._unwritten: str | None = None
         self.held_back: list[str] = []
 
     def observe(self) -> Observed:
@@ -45,6 +46,7 @@ class Rollout:
         if served.release and not history and not journals.unfinished(entries):
             # The journal was lost. What users are served came by a rollout that ended well, and is kept to go back to.
             history = [served.release]
+            self._unwritten = served.release
         releases, accessories, missing = self._backend.observe(history)
         if not self._options.update_accessories:
             self.held_back = [
@@ -76,6 +78,9 @@ class Rollout:
         if not steps:
             return
         original = self._original(observed)
+        if self._unwritten:
+            # Else the next run would not know it for a whole one, and remove it.
+            self._journal.write("closed", release=self._unwritten, outcome="ok")
         self._journal.write("opened", release=self._wish.release, before=original, steps=[step.text for step in steps])
         try:
             self._executor.run(steps)

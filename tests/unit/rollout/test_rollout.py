@@ -318,3 +318,6 @@ def test_a_lost_journal_still_keeps_the_served_release_to_go_back_to(host):
     os.unlink(host.path)
     host.go()
     assert "old" in host.backend.plans and "stop old web" in host.faults.log and "remove old" not in host.faults.log
+    # Nor does the next run take it for one that never was whole.
+    assert host.go() == ()
+    assert "old" in host.backend.plans
