@@ -122,7 +122,8 @@ class Clocked:
 
 def tasks(output: str) -> list[Task]:
     """The tasks that did something, from what the callback ansible.posix.json printed."""
-    run = json.loads(output[output.index("{") :])
+    # What went to standard error follows.
+    run, _end = json.JSONDecoder().raw_decode(output[output.index("{") :])
     found = []
     for play in run["plays"]:
         for task in play["tasks"]:
