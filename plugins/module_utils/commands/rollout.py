@@ -77,8 +77,9 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
         run = uuid.uuid4().hex[:8]
         journal = Journal(store.journal, run, clock, on_entry)
         warnings = edge.preflight()
+        previous = edge.served().release
         pulled = Pulled(journal.tell, clock)
-        wish, target, lint_warnings = wish_of(params, cli, store, edge.served().release, pull=not check_mode, tell=pulled.tell)
+        wish, target, lint_warnings = wish_of(params, cli, store, previous, pull=not check_mode, tell=pulled.tell)
         warnings += lint_warnings
         # What a release lacks that newer scenarios ask for must not block the way back to it.
         scenarios = parse_scenarios(params["smoke"]) if params["smoke"] and wish.jobs else ()
@@ -90,8 +91,7 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
             cli, store, app, clock, real_probes(runner), target, env_files, port_range, journal.tell, options.start_parallel
         )
         log = AccessLog(edge_params["access_log"], app)
-        judge = TrafficJudge(log, limits_from(params["limits"]), wish.release, edge.served().release, clock)
-        previous = edge.served().release
+        judge = TrafficJudge(log, limits_from(params["limits"]), wish.release, previous, clock)
         hooks = hooks_of(options.hooks, wish, previous, backend, cli, store, target, env_files, _environment())
         fetch = HttpFetch(validate_certs=False)
         smoke = SmokeSteps(scenarios, backend.running_ports, edge_params["url"], edge_params["host"], clock, fetch, journal.tell)

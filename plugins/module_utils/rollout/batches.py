@@ -8,10 +8,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import words
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Observed, Release
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import WEB, Batches
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.words import listed
 
 Step = s.Step
 STOP_FIRST = "stop-first"
@@ -194,4 +194,4 @@ def _reduced(others: t.Mapping[str, int], stay: int, observed: Observed) -> dict
 
 
 def _of(total: int, wanted: int, service: str) -> str:
-    return listed((service,)) if total == wanted else f"{total} of {wanted} replicas of {service}"
+    return words((service,)) if total == wanted else f"{total} of {wanted} replicas of {service}"

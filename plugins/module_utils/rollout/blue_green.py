@@ -11,10 +11,8 @@ from __future__ import annotations
 
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Observed
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.parts import finish, hooks, release_up, shift
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.parts import finish, hooked, release_up, shift
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import (
-    AFTER,
-    BEFORE,
     Options,
     Wish,
 )
@@ -25,4 +23,4 @@ Step = s.Step
 def plan(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
     """The steps from what is there to ``wish``. Empty when nothing differs."""
     steps = release_up(wish, observed, options) + shift(wish, observed, options) + finish(wish, observed, options)
-    return hooks(options, BEFORE, wish) + steps + hooks(options, AFTER, wish, rolls_back=False) if steps else ()
+    return hooked(steps, wish, options)

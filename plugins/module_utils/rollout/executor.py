@@ -150,13 +150,16 @@ class Executor:
         """How many replicas of a batch count still: without those that were allowed to fail."""
         if step.replicas is None:
             return None
-        return step.replicas - sum(failed == (step.release, step.services[0]) for failed in self._failed.values())
+        return step.replicas - self._failures(step.release, step.services[0])
+
+    def _failures(self, release: str, service: str) -> int:
+        return sum(failed == (release, service) for failed in self._failed.values())
 
     def _allow(self, step: s.Step, failure: GateError) -> None:
         """Leave the replica that failed out, where the service may have one more of those; else raise the failure."""
         states = [state for state in self._backend.states(step.release) if state.service in step.services]
         failing = next((state for state in states if state.name == failure.facts.get("container") and state.id not in self._failed), None)
-        if failing is None or sum(failed == (step.release, failing.service) for failed in self._failed.values()) >= step.may_fail:
+        if failing is None or self._failures(step.release, failing.service) >= step.may_fail:
             raise failure
         self._failed[failing.id] = (step.release, failing.service)
         self.warnings.append(f"{failure.message}; it was left out and stopped, as max_failure_ratio and failure_action allow")
@@ -166,9 +169,13 @@ class Executor:
         return [state for state in self._backend.states(release) if state.id not in self._failed]
 
     def _remember(self, step: s.Step) -> None:
-        """From here on these containers may neither exit nor restart. Of a batch, those that do not run were not started yet."""
+        """From here on these containers may neither exit nor restart."""
+        self._watched.update(self._states(step))
+
+    def _states(self, step: s.Step) -> dict[str, ContainerState]:
+        """The step's containers by id. Of a batch, those that do not run were not started yet."""
         mine = [state for state in self._counting(step.release) if state.service in step.services]
-        self._watched.update({state.id: state for state in mine if state.running or step.replicas is None})
+        return {state.id: state for state in mine if state.running or step.replicas is None}
 
     def _stop(self, step: s.Step) -> None:
         spared: list[int] = []
@@ -214,7 +221,7 @@ class Executor:
     def _drain(self, step: s.Step) -> None:
         ports: dict[str, tuple[int, ...]] = {}
         # While requests are held nobody is asked.
-        asked = {port for some in self._edge.served().ports().values() for port in some if not self._edge.holding()}
+        asked = set() if self._edge.holding() else {port for some in self._edge.served().ports().values() for port in some}
         for release, service in step.elsewhere:
             numbers = tuple(port for port in self._backend.ports(release).get(service, ()) if port not in asked)
             if numbers:
@@ -241,7 +248,8 @@ class Executor:
             self._backend.start(step.release, step.services)
 
     def _watch(self, step: s.Step) -> None:
-        self._remember_new(step)
+        # What a gate has seen is compared with that.
+        self._watched = {**self._states(step), **self._watched}
         now = self._clock.monotonic()
         until = (self._shifted_at or now) + self._options.watch if step.seconds is None else now + step.seconds
         while True:
@@ -253,11 +261,6 @@ class Executor:
                 return
             self._journal.tell("watch", "", {"left": round(left, 1)}, watching=True)
             self._clock.sleep(min(left, _LOOK_EVERY))
-
-    def _remember_new(self, step: s.Step) -> None:
-        counting = [state for state in self._counting(step.release) if state.service in step.services]
-        new = {state.id: state for state in counting if state.running or step.replicas is None}
-        self._watched = {**new, **self._watched}
 
     def _look(self, force: bool = False) -> None:
         """Raise GateError if a container of the release that now has the traffic has exited, restarted or become unhealthy."""

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import words
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Observed, Release, Unit
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import (
+    AFTER,
     AFTER_SHIFT,
+    BEFORE,
     BEFORE_SHIFT,
     SINGLETON,
     WEB,
@@ -19,7 +22,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import 
     Service,
     Wish,
 )
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.words import counted, is_or_are, listed
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.words import counted, is_or_are
 
 Step = s.Step
 
@@ -58,9 +61,9 @@ def up(release: str, down: tuple[str, ...], gated: tuple[str, ...] | None = None
     gated = down if gated is None else gated
     steps: tuple[Step, ...] = ()
     if down:
-        steps += (Step(s.START, f"start {listed(down)} of release {release}", release, down),)
+        steps += (Step(s.START, f"start {words(down)} of release {release}", release, down),)
     if gated:
-        steps += (Step(s.GATE, f"wait until {listed(gated)} of release {release} {is_or_are(gated)} ready", release, gated),)
+        steps += (Step(s.GATE, f"wait until {words(gated)} of release {release} {is_or_are(gated)} ready", release, gated),)
     return steps
 
 
@@ -105,6 +108,13 @@ def hooks(options: Options, point: str, wish: Wish, rolls_back: bool = True) -> 
     )
 
 
+def hooked(steps: tuple[Step, ...], wish: Wish, options: Options) -> tuple[Step, ...]:
+    """A whole plan with the hooks of its two ends. Where nothing is to be done none runs."""
+    if not steps:
+        return ()
+    return hooks(options, BEFORE, wish) + steps + hooks(options, AFTER, wish, rolls_back=False)
+
+
 def finish(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
     """What follows a shift: the old release drained, its workers and singletons handed over, the rest put away."""
     old_web = [(release.id, name) for release in observed.releases if release.id != wish.release for name in release.runs(WEB)]
@@ -128,7 +138,7 @@ def put_away(wish: Wish, observed: Observed, options: Options, acted: bool) -> t
             steps.append(Step(s.REMOVE, f"remove release {release.id}", release.id, rolls_back=False))
         elif release.runs(WEB):
             names = release.runs(WEB)
-            steps.append(Step(s.STOP, f"stop {listed(names)} of release {release.id}, keep it", release.id, names, rolls_back=False))
+            steps.append(Step(s.STOP, f"stop {words(names)} of release {release.id}, keep it", release.id, names, rolls_back=False))
     return tuple(steps)
 
 
@@ -138,20 +148,20 @@ def workers_and_singletons(mine: Release, observed: Observed) -> list[Step]:
     others = [release for release in observed.releases if release.id != mine.id]
     workers = mine.lacks(WORKER)
     if workers:
-        steps.append(Step(s.START, f"start {listed(workers)} of release {mine.id}", mine.id, workers))
+        steps.append(Step(s.START, f"start {words(workers)} of release {mine.id}", mine.id, workers))
     elsewhere = [(release.id, name) for release in others for name in release.runs(SINGLETON)]
     singletons = mine.lacks(SINGLETON)
     if elsewhere or singletons:
         names = tuple(dict.fromkeys(singletons + tuple(name for _release, name in elsewhere)))
-        text = f"hand {listed(names)} over to release {mine.id}: stop there, then start here"
+        text = f"hand {words(names)} over to release {mine.id}: stop there, then start here"
         steps.append(Step(s.HAND_OVER, text, mine.id, singletons, tuple(elsewhere)))
     started = workers + singletons
     if started:
-        steps.append(Step(s.GATE, f"wait until {listed(started)} of release {mine.id} {is_or_are(started)} ready", mine.id, started))
+        steps.append(Step(s.GATE, f"wait until {words(started)} of release {mine.id} {is_or_are(started)} ready", mine.id, started))
     for release in others:
         if release.runs(WORKER):
             names = release.runs(WORKER)
-            text = f"stop {listed(names)} of release {release.id}: the job in hand is finished"
+            text = f"stop {words(names)} of release {release.id}: the job in hand is finished"
             steps.append(Step(s.STOP, text, release.id, names))
     return steps
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import words
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import parts
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Observed, Release
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.restore import restore as restore_whole
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import AFTER, BEFORE, SINGLETON, WEB, WORKER, Options, Wish
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.words import listed
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import SINGLETON, WEB, WORKER, Options, Wish
 
 Step = s.Step
 Steps = tuple[Step, ...]
@@ -34,7 +34,7 @@ def plan(wish: Wish, observed: Observed, options: Options) -> Steps:
     if _holds(room):
         shift = _let_go(shift)
     steps = created + room + ready + shift + parts.put_away(wish, alone, options, acted=bool(room))
-    return parts.hooks(options, BEFORE, wish) + steps + parts.hooks(options, AFTER, wish, rolls_back=False) if steps else ()
+    return parts.hooked(steps, wish, options)
 
 
 def restore(original: str | None, wish: Wish, observed: Observed, seen: bool = True) -> Steps:
@@ -56,7 +56,7 @@ def _make_room(mine: Release, observed: Observed) -> tuple[Steps, Observed]:
     for release in others:
         names = release.runs(WORKER, SINGLETON)
         if names:
-            steps.append(Step(s.STOP, f"stop {listed(names)} of release {release.id}: the job in hand is finished", release.id, names))
+            steps.append(Step(s.STOP, f"stop {words(names)} of release {release.id}: the job in hand is finished", release.id, names))
     web = [(release.id, name) for release in others for name in release.runs(WEB)]
     holds = bool(observed.served) and (bool(web) or bool(mine.lacks(WEB))) and not _answers(mine, observed)
     if holds:
@@ -66,7 +66,7 @@ def _make_room(mine: Release, observed: Observed) -> tuple[Steps, Observed]:
     for release in others:
         names = release.runs(WEB)
         if names:
-            steps.append(Step(s.STOP, f"stop {listed(names)} of release {release.id}", release.id, names))
+            steps.append(Step(s.STOP, f"stop {words(names)} of release {release.id}", release.id, names))
     stopped = {release.id: replace(release, units=tuple(replace(unit, running=0) for unit in release.units)) for release in others}
     alone = replace(
         observed,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import words
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Observed
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.parts import drain, workers_and_singletons
@@ -14,7 +15,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import 
     WORKER,
     Wish,
 )
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.words import is_or_are, listed
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.words import is_or_are
 
 Step = s.Step
 
@@ -32,8 +33,8 @@ def restore(original: str | None, wish: Wish, observed: Observed, seen: bool = T
     if observed.served != original or observed.mixed or partly:
         down = before.lacks(WEB) if before else ()
         if down:
-            steps.append(Step(s.START, f"start {listed(down)} of release {original}", original or "", down))
-            steps.append(Step(s.GATE, f"wait until {listed(down)} of release {original} {is_or_are(down)} ready", original or "", down))
+            steps.append(Step(s.START, f"start {words(down)} of release {original}", original or "", down))
+            steps.append(Step(s.GATE, f"wait until {words(down)} of release {original} {is_or_are(down)} ready", original or "", down))
         text = f"shift traffic back to release {original}" if original else "take the release out of the edge again"
         steps.append(Step(s.SHIFT, text, original or ""))
     if before:

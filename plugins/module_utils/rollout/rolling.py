@@ -14,7 +14,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.batches import Way, way_lines
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Observed
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.restore import restore as restore_whole
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import AFTER, BEFORE, WEB, Options, Wish
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import WEB, Options, Wish
 
 Step = s.Step
 
@@ -22,7 +22,7 @@ Step = s.Step
 def plan(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
     """The steps from what is there to ``wish``. Empty when nothing differs."""
     steps = _in_batches(wish, observed, options) if _others_serve(wish.release, observed) else _at_once(wish, observed, options)
-    return parts.hooks(options, BEFORE, wish) + steps + parts.hooks(options, AFTER, wish, rolls_back=False) if steps else ()
+    return parts.hooked(steps, wish, options)
 
 
 def _at_once(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import words
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import blue_green, recreate, rolling
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Observed
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.restore import restore
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import STRICTNESS, Options, Wish
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.steps import Step
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.words import listed
 
 Plan = t.Callable[[Wish, Observed, Options], tuple[Step, ...]]
 WayBack = t.Callable[..., tuple[Step, ...]]
@@ -45,5 +45,5 @@ def choose(parameter: str, wish: Wish) -> tuple[str, str]:
     why = next(why for name, why in asked if name == chosen)
     asking = [service.name for service in wish.edge_services if service.strategy and service.strategy != chosen]
     if asking:
-        why += f"; a release shifts as a whole, so it counts for {listed(asking)} too"
+        why += f"; a release shifts as a whole, so it counts for {words(asking)} too"
     return chosen, why

@@ -53,8 +53,6 @@ class TrafficJudge:
         self._all: deque[Answer] = deque(maxlen=10 * _MOST)
         self._old: deque[Answer] = deque(maxlen=_MOST)
         self._asked = False
-        if self._before:
-            self._old.extend(answer for answer in log.before(self._begun - _BASELINE) if answer.release == self._before)
 
     def __call__(self, _step: Step) -> None:
         """Look, at most every quarter of a second. Raises GateError."""
@@ -62,6 +60,10 @@ class TrafficJudge:
         if now - self._looked < _LOOK_EVERY:
             return
         self._looked = now
+        if self._before and not self._asked:
+            # Megabytes, which a run that finds nothing to do never looks at. The log is still where it was at the begin.
+            answers = self._log.before(self._begun - _BASELINE)
+            self._old.extend(answer for answer in answers if answer.release == self._before)
         self._asked = True
         self._read()
         said = judge(tuple(self._new), tuple(self._old), self._limits)

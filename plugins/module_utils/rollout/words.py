@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import words
+
 
 def counted(one: str, many: str, names: t.Sequence[str]) -> str:
     """``one`` or ``many``, then the names."""
-    return f"{one if len(names) == 1 else many} {listed(names)}"
-
-
-def listed(names: t.Sequence[str]) -> str:
-    """``a, b and c``."""
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+    return f"{one if len(names) == 1 else many} {words(names)}"
 
 
 def is_or_are(names: t.Sequence[str]) -> str:
