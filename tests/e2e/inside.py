@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 import typing as t
 from dataclasses import dataclass, field
 
@@ -151,9 +152,14 @@ class Inside:
 
 def look(host: Host) -> Inside:
     """Look at the host once."""
-    done = subprocess.run(["docker", "exec", "-i", host.name, "python3", "-"], input=_LOOK, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return Inside(**json.loads(done.stdout))
+    argv = ["docker", "exec", "-i", host.name, "python3", "-"]
+    for dummy in range(3):
+        done = subprocess.run(argv, input=_LOOK, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return Inside(**json.loads(done.stdout))
+        # The engine below the host now and then ends an exec without a word, and a container may go between list and look.
+        time.sleep(1)
+    raise AssertionError(f"looking at {host.name} ended with {done.returncode}: {done.stderr or done.stdout or 'no word'}")
 
 
 def journal(host: Host) -> list[dict[str, t.Any]]:
