@@ -9,7 +9,7 @@ import contextlib
 import signal
 import typing as t
 
-from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import Breakdown
 
 
 @contextlib.contextmanager
@@ -19,7 +19,7 @@ def interruptible() -> t.Iterator[None]:
     def stop(number: int, _frame: t.Any) -> None:
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, signal.SIG_IGN)
-        raise SteadyError(f"interrupted by {signal.Signals(number).name}")
+        raise Breakdown(f"interrupted by {signal.Signals(number).name}")
 
     former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     former[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)

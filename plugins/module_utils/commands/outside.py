@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.steady.deploy.plugins.module_utils.compose.backend import ComposeBackend, Target
+from ansible_collections.steady.deploy.plugins.module_utils.compose.backend import ComposeBackend
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import RELEASE_LABEL, DockerCli
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
+from ansible_collections.steady.deploy.plugins.module_utils.compose.target import Target
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text

@@ -9,10 +9,10 @@ import json
 import typing as t
 from dataclasses import asdict
 
-from ansible_collections.steady.deploy.plugins.module_utils.compose.backend import Target
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import KIND_LABEL
 from ansible_collections.steady.deploy.plugins.module_utils.compose.split import section
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
+from ansible_collections.steady.deploy.plugins.module_utils.compose.target import Target
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.executor import Executor
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, Wish

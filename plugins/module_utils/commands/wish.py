@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.compose import split
-from ansible_collections.steady.deploy.plugins.module_utils.compose.backend import Target
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DockerCli
 from ansible_collections.steady.deploy.plugins.module_utils.compose.externals import check_externals
 from ansible_collections.steady.deploy.plugins.module_utils.compose.images import check_reference, find_images
@@ -18,6 +17,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.compose.read import 
 from ansible_collections.steady.deploy.plugins.module_utils.compose.record import services_from
 from ansible_collections.steady.deploy.plugins.module_utils.compose.services import services_of
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store, file_hashes
+from ansible_collections.steady.deploy.plugins.module_utils.compose.target import Target
 from ansible_collections.steady.deploy.plugins.module_utils.core import journal as journals
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.core.progress import Tell

@@ -6,21 +6,20 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
-from ansible_collections.steady.deploy.plugins.module_utils.compose import split
+from ansible_collections.steady.deploy.plugins.module_utils.compose import jobs, seen, split
 from ansible_collections.steady.deploy.plugins.module_utils.compose.assets import AssetBridge
-from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DEFINITION_LABEL, KIND_LABEL, RELEASE_LABEL, DockerCli
-from ansible_collections.steady.deploy.plugins.module_utils.compose.images import Image
-from ansible_collections.steady.deploy.plugins.module_utils.compose.plugs import plug, plugged, unplug
-from ansible_collections.steady.deploy.plugins.module_utils.compose.ports import allocate, listening
-from ansible_collections.steady.deploy.plugins.module_utils.compose.record import plugs_of, services_from, to_record
+from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import KIND_LABEL, RELEASE_LABEL, DockerCli
+from ansible_collections.steady.deploy.plugins.module_utils.compose.plugs import plug, unplug
+from ansible_collections.steady.deploy.plugins.module_utils.compose.record import services_from
 from ansible_collections.steady.deploy.plugins.module_utils.compose.starting import joined, start, startable, started
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
+from ansible_collections.steady.deploy.plugins.module_utils.compose.target import Target
+from ansible_collections.steady.deploy.plugins.module_utils.compose.volumes import make_volumes
+from ansible_collections.steady.deploy.plugins.module_utils.compose.writing import write_down
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
 from ansible_collections.steady.deploy.plugins.module_utils.core.container import ContainerState
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import GateError, SpecError
-from ansible_collections.steady.deploy.plugins.module_utils.core.logs import telling_line
 from ansible_collections.steady.deploy.plugins.module_utils.core.progress import Tell, untold
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import checked
 from ansible_collections.steady.deploy.plugins.module_utils.probe.base import Probe
@@ -30,24 +29,13 @@ from ansible_collections.steady.deploy.plugins.module_utils.probe.telling import
 from ansible_collections.steady.deploy.plugins.module_utils.probe.track import Check
 from ansible_collections.steady.deploy.plugins.module_utils.probe.watch import tail_logs
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.mixture import host_ports
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Release, Unit
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, JOB, SINGLETON, WEB, WORKER, Service
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Release
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import SINGLETON, WEB, WORKER, Service
 
 _QUIET = ("--no-build", "--pull", "never")
 _LOG_LINES = 20
 # Seconds. Nobody asks a web container any more by the time its release is removed.
 _EMPTY_GRACE = 5
-
-
-@dataclass(frozen=True)
-class Target:
-    """A release as read from a compose file, not yet on the host. ``files``: paths of configs and secrets -> hash of their content."""
-
-    release: str
-    model: dict[str, t.Any]
-    services: tuple[Service, ...]
-    images: dict[str, Image]
-    files: t.Mapping[str, str]
 
 
 class ComposeBackend:
@@ -80,51 +68,11 @@ class ComposeBackend:
 
     def observe(self, history: t.Sequence[str]) -> tuple[tuple[Release, ...], tuple[Accessory, ...], tuple[str, ...]]:
         """See Backend.observe."""
-        containers = self._cli.containers(self._app)
-        accessories = [state for state in containers if not state.label(RELEASE_LABEL)]
-        ids = dict.fromkeys([*self._store.releases(), *(state.label(RELEASE_LABEL) for state in containers)])
-        releases = tuple(self._release(release, containers, accessories, history) for release in ids if release)
-        missing = tuple(image.reference for image in self._target.images.values() if not image.present) if self._target else ()
-        return releases, tuple(self._accessory(service, accessories) for service in self._wanted_accessories()), missing
-
-    def _release(
-        self, release: str, containers: t.Sequence[ContainerState], accessories: t.Sequence[ContainerState], history: t.Sequence[str]
-    ) -> Release:
-        mine = [state for state in containers if state.label(RELEASE_LABEL) == release]
-        record = self._store.record(release) or {}
-        wanted = {service.name: (service.kind, service.replicas, service.port is not None) for service in services_from(record)}
-        for state in mine:
-            # Without a record the containers themselves say what they are.
-            wanted.setdefault(state.service, (state.label(KIND_LABEL), 0, False))
-        units = []
-        for name, (kind, replicas, at_edge) in wanted.items():
-            if kind in (WEB, WORKER, SINGLETON):
-                found = [state for state in mine if state.service == name]
-                running = sum(state.running for state in found)
-                units.append(Unit(name, kind, replicas, running, len(found), at_edge))
-        done = tuple(
-            state.service for state in mine if state.label(KIND_LABEL) == JOB and state.status == "exited" and state.exit_code == 0
-        )
-        whole = plugged(f"{self._app}-{release}", record.get("plugs") or {}, accessories)
-        return Release(release, release in history, tuple(units), whole, done)
-
-    def _wanted_accessories(self) -> tuple[Service, ...]:
-        return tuple(service for service in self._target.services if service.kind == ACCESSORY) if self._target else ()
-
-    def _accessory(self, service: Service, found: t.Sequence[ContainerState]) -> Accessory:
-        mine = [state for state in found if state.service == service.name]
-        running = sum(state.running for state in mine) >= service.replicas
-        current = all(state.label(DEFINITION_LABEL) == split.definition(self._wished().model, service) for state in mine)
-        return Accessory(service.name, running, bool(mine), current)
+        return seen.observe(self._cli, self._store, self._app, self._target, history)
 
     def strays(self) -> list[tuple[str, str]]:
         """Service and name of running containers of the project that are neither of a release nor accessories of ours."""
-        ours = {service.name for service in self._wanted_accessories()}
-        return [
-            (state.service, state.name)
-            for state in self._cli.containers(self._app)
-            if state.running and not state.label(RELEASE_LABEL) and not state.label(DEFINITION_LABEL) and state.service not in ours
-        ]
+        return seen.strays(self._cli, self._app, self._target)
 
     def base_up(self, accessories: t.Sequence[str]) -> None:
         """See Backend.base_up."""
@@ -159,65 +107,25 @@ class ComposeBackend:
         checked(done, f"can't create release {release}")
 
     def _write(self, release: str) -> None:
-        """Write a new release down, with ports that nobody else has."""
-        target = self._target
-        if target is None or target.release != release:
+        if self._target is None or self._target.release != release:
             raise SpecError(
                 f"the record of release {release} is missing or damaged, so it can't be started again; roll out from the compose file"
             )
-        pins = {reference: image.pin for reference, image in target.images.items()}
-        copies = self._store.copy_files(release, target.files)
-        sizes = {service.name: service.replicas for service in target.services if service.kind == WEB and service.port is not None}
-        with self._store.port_book():
-            taken = self._store.reserved_ports() | listening(_tables())
-            ports = allocate(sizes, taken, self._port_range)
-            document = split.release_document(target.model, target.services, self._app, release, pins, ports, copies)
-            record = to_record(release, target.services, pins, ports, plugs_of(target.model, target.services), self._clock.now())
-            self._store.write_release(release, document, record)
+        write_down(self._store, self._app, self._target, self._port_range, self._clock.now())
 
     def _make_volumes(self) -> None:
-        for name, entry in (split.volumes_of(self._target.model) if self._target else {}).items():
-            if self._cli.runner.run(["docker", "volume", "inspect", name]).rc != 0:
-                argv = ["docker", "volume", "create", "--driver", entry.get("driver") or "local"]
-                argv += [part for key, value in (entry.get("driver_opts") or {}).items() for part in ("--opt", f"{key}={value}")]
-                argv += ["--label", f"com.docker.compose.project={self._app}", "--label", f"com.docker.compose.volume={entry['key']}", name]
-                checked(self._cli.runner.run(argv), f"can't create volume {name}")
+        if self._target:
+            make_volumes(self._cli.runner, self._app, self._target.model)
 
     def run_job(self, release: str, service: str, timeout: float) -> None:
         """See Backend.run_job."""
         name = f"{self._project(release)}-{service}-job"
-        found = self._cli.inspect([name])
-        if found and not found[0].running and found[0].exit_code != 0:
-            self._cli.remove([name])
-            found = ()
-        if not found:
-            file = self._store.compose_file(release)
-            checked(
-                self._compose(self._project(release), file, "run", "-d", "--no-deps", "--name", name, service), f"can't start job {service}"
-            )
-        begun = self._clock.monotonic()
-        deadline = begun + timeout
-        while True:
-            self._tell("job", service, {"seconds": round(self._clock.monotonic() - begun, 1)}, runs=True)
-            state = next(iter(self._cli.inspect([name])), None)
-            if state is None:
-                raise GateError(f"job {service} of release {release}: its container was removed while it ran")
-            if state.status in ("exited", "dead"):
-                break
-            if self._clock.monotonic() > deadline:
-                self._cli.stop([name])
-                raise GateError(
-                    f"job {service} of release {release} did not end within {timeout:g} s and was stopped", logs=self.logs(name)
-                )
-            self._clock.sleep(0.1)
-        if state.exit_code != 0:
-            logs = self.logs(name)
-            said = telling_line(logs) or "nothing"
-            raise GateError(
-                f"job {service} of release {release} failed with exit code {state.exit_code}; its log says: {said}",
-                service=service,
-                logs=logs,
-            )
+
+        def begin() -> None:
+            argv = ("run", "-d", "--no-deps", "--name", name, service)
+            checked(self._compose(self._project(release), self._store.compose_file(release), *argv), f"can't start job {service}")
+
+        jobs.run(self._cli, self._clock, self._tell, jobs.Job(service, release, name), begin, self.logs, timeout)
 
     def start(self, release: str, services: t.Sequence[str], replicas: int | None = None, without: t.Collection[str] = ()) -> None:
         """See Backend.start."""
@@ -323,14 +231,3 @@ class ComposeBackend:
 
     def _compose(self, project: str, path: str, *args: str) -> t.Any:
         return self._cli.compose(project, [path], self._env_files, *args)
-
-
-def _tables() -> list[str]:
-    texts = []
-    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            with open(path, encoding="ascii") as stream:
-                texts.append(stream.read())
-        except OSError:
-            continue
-    return texts

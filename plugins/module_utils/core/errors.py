@@ -9,7 +9,8 @@
     ├── LockedError            another run holds the app
     ├── CommandError           a command failed; carries cmd, rc, stdout, stderr
     ├── GateError              a gate did not hold; carries the last answers and log lines
-    └── EdgeError              the edge can't be switched or does not serve what it should
+    ├── EdgeError              the edge can't be switched or does not serve what it should
+    └── Breakdown              the rollout itself can't go on: a signal, a full disk, a fault of its own
 
 Each message is one sentence or two: what happened, where, and what to do next.
 """
@@ -58,6 +59,10 @@ class GateError(SteadyError):
 
 class EdgeError(SteadyError):
     """The edge can't be switched, or does not serve what it should."""
+
+
+class Breakdown(SteadyError):
+    """The rollout itself can't go on. It is undone, whatever the app's own wishes for a failure are."""
 
 
 def _readable(message: str) -> str:

@@ -17,7 +17,7 @@ import os
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
-from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import Breakdown
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import write_atomic
 from ansible_collections.steady.deploy.plugins.module_utils.core.progress import Pace
 
@@ -39,7 +39,7 @@ class Journal:
         self.lenient = False
 
     def write(self, event: str, **facts: t.Any) -> None:
-        """Append one entry and make it durable. Raises SteadyError where that fails, unless ``lenient`` is set."""
+        """Append one entry and make it durable. Raises Breakdown where that fails, unless ``lenient`` is set."""
         self._note(self._pace.close(self._clock.monotonic()))
         entry = self._entry(event, facts)
         try:
@@ -48,7 +48,7 @@ class Journal:
                 self._on_entry(entry)
         except OSError as exc:
             if not self.lenient:
-                raise SteadyError(f"the journal {self._path} can't be written: {exc.strerror}; look at the disk it is on") from exc
+                raise Breakdown(f"the journal {self._path} can't be written: {exc.strerror}; look at the disk it is on") from exc
 
     def tell(self, subject: str, name: str = "", counts: t.Mapping[str, float] | None = None, **facts: t.Any) -> None:
         """Say what is going on, for who looks on. See Tell: it costs little, may be kept back, and a failure is nobody's loss."""

@@ -9,26 +9,16 @@ import traceback
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
-from ansible_collections.steady.deploy.plugins.module_utils.core.container import ContainerState
-from ansible_collections.steady.deploy.plugins.module_utils.core.errors import (
-    CommandError,
-    EdgeError,
-    GateError,
-    PreflightError,
-    SpecError,
-    SteadyError,
-)
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import Breakdown, GateError, SteadyError
 from ansible_collections.steady.deploy.plugins.module_utils.core.journal import Journal
-from ansible_collections.steady.deploy.plugins.module_utils.core.logs import telling_line
 from ansible_collections.steady.deploy.plugins.module_utils.edge.base import Drained, Edge, Flight, Held, Served, Upstream
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.backend import Backend
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.failures import Failures
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.hurry import Hurry
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.mixture import both, host_ports, mixture
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.lookout import LOOK_EVERY, Lookout
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.mixture import both, mixture
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Options
-
-# Seconds between two looks at containers while something else is waited for.
-_LOOK_EVERY = 0.25
 
 
 class Executor:
@@ -56,10 +46,8 @@ class Executor:
         self._before = edge.served()
         self._begun = clock.monotonic()
         self._shifted_at: float | None = None
-        self._watched: dict[str, ContainerState] = {}
-        self._looked = 0.0
-        # Ids of replicas that failed their gate and were allowed to, and the service of each.
-        self._failed: dict[str, tuple[str, str]] = {}
+        self._failures = Failures(backend)
+        self._lookout = Lookout(backend, clock)
         self.shift_tried = False
         self.timeline: list[dict[str, t.Any]] = []
         self.warnings: list[str] = []
@@ -70,7 +58,7 @@ class Executor:
             s.BASE_UP: lambda step: backend.base_up(step.services),
             s.CREATE: lambda step: backend.create(step.release),
             s.JOB: lambda step: backend.run_job(step.release, step.services[0], options.job_timeout),
-            s.START: lambda step: backend.start(step.release, step.services, self._count(step), self._failed),
+            s.START: lambda step: backend.start(step.release, step.services, self._failures.count(step), self._failures.ids),
             s.GATE: self._gate,
             s.SHIFT: self._shift,
             s.HOLD: self._hold,
@@ -93,12 +81,12 @@ class Executor:
                 self._one(step)
             except SteadyError as exc:
                 # What is left of the old release once such a step began can't be gone back to.
-                # An interruption, and a fault of our own, undo all the same.
-                if step.rolls_back and step.pauses and isinstance(exc, (CommandError, EdgeError, GateError, PreflightError, SpecError)):
+                if step.rolls_back and step.pauses and not isinstance(exc, Breakdown):
                     exc.facts["paused"] = True
                 if step.rolls_back:
                     raise
-                self.warnings.append(f"could not {step.text}: {exc.message}; the next run tries again")
+                again = "" if step.action == s.HOOK else "; the next run tries again"
+                self.warnings.append(f"could not {step.text}: {exc.message}{again}")
 
     def _one(self, step: s.Step) -> None:
         begun = self._clock.monotonic()
@@ -111,13 +99,13 @@ class Executor:
         except OSError as exc:
             # The host's fault, a full disk for instance, and none of ours.
             place = f" ({exc.filename})" if exc.filename else ""
-            failure = SteadyError(f"could not {step.text}: {exc.strerror or exc}{place}; look at the disk it is on")
+            failure = Breakdown(f"could not {step.text}: {exc.strerror or exc}{place}; look at the disk it is on")
             self._told(step, begun, failure.message)
             raise failure from exc
         except Exception as exc:
             # A fault of our own must not leave users with half a rollout either.
             message = f"unexpected {type(exc).__name__} while the rollout was to {step.text}: {exc}"
-            fault = SteadyError(message, exception=traceback.format_exc())
+            fault = Breakdown(message, exception=traceback.format_exc())
             self._told(step, begun, message)
             raise fault from exc
         self._told(step, begun, None)
@@ -140,42 +128,12 @@ class Executor:
     def _gate(self, step: s.Step) -> None:
         while True:
             try:
-                self.gates += self._backend.hold(step.release, step.services, self._count(step), self._failed)
+                self.gates += self._backend.hold(step.release, step.services, self._failures.count(step), self._failures.ids)
                 break
             except GateError as exc:
-                self._allow(step, exc)
-        self._remember(step)
-
-    def _count(self, step: s.Step) -> int | None:
-        """How many replicas of a batch count still: without those that were allowed to fail."""
-        if step.replicas is None:
-            return None
-        return step.replicas - self._failures(step.release, step.services[0])
-
-    def _failures(self, release: str, service: str) -> int:
-        return sum(failed == (release, service) for failed in self._failed.values())
-
-    def _allow(self, step: s.Step, failure: GateError) -> None:
-        """Leave the replica that failed out, where the service may have one more of those; else raise the failure."""
-        states = [state for state in self._backend.states(step.release) if state.service in step.services]
-        failing = next((state for state in states if state.name == failure.facts.get("container") and state.id not in self._failed), None)
-        if failing is None or self._failures(step.release, failing.service) >= step.may_fail:
-            raise failure
-        self._failed[failing.id] = (step.release, failing.service)
-        self.warnings.append(f"{failure.message}; it was left out and stopped, as max_failure_ratio and failure_action allow")
-        self._backend.stop(step.release, [failing.service], host_ports([one for one in states if one.id != failing.id], failing.service))
-
-    def _counting(self, release: str) -> list[ContainerState]:
-        return [state for state in self._backend.states(release) if state.id not in self._failed]
-
-    def _remember(self, step: s.Step) -> None:
-        """From here on these containers may neither exit nor restart."""
-        self._watched.update(self._states(step))
-
-    def _states(self, step: s.Step) -> dict[str, ContainerState]:
-        """The step's containers by id. Of a batch, those that do not run were not started yet."""
-        mine = [state for state in self._counting(step.release) if state.service in step.services]
-        return {state.id: state for state in mine if state.running or step.replicas is None}
+                self._failures.allow(step, exc)
+                self.warnings.append(f"{exc.message}; it was left out and stopped, as max_failure_ratio and failure_action allow")
+        self._lookout.ready(self._failures.of_step(step))
 
     def _stop(self, step: s.Step) -> None:
         spared: list[int] = []
@@ -186,10 +144,10 @@ class Executor:
 
     def _shift(self, step: s.Step) -> None:
         # Jobs may have taken long since the gates held.
-        self._look(force=True)
+        self._lookout.look(force=True)
         self._calm()
         self.shift_tried = True
-        self._edge.shift(mixture(self._edge.served(), step, self._counting) if step.mix else self.wanted(step.release))
+        self._edge.shift(mixture(self._edge.served(), step, self._failures.counting) if step.mix else self.wanted(step.release))
         self._shifted_at = self._clock.monotonic()
 
     def _hold(self, step: s.Step) -> None:
@@ -236,9 +194,9 @@ class Executor:
 
     def _while_draining(self, step: s.Step, flight: Flight) -> None:
         self._journal.tell("drain", requests=flight.requests, streams=flight.streams, clients=flight.clients)
-        self._look()
+        self._lookout.look()
         # Not while the rollout is undone: then no container is watched either.
-        if self._judge_traffic and self._watched:
+        if self._judge_traffic and self._lookout:
             self._judge_traffic(step)
 
     def _hand_over(self, step: s.Step) -> None:
@@ -248,55 +206,21 @@ class Executor:
             self._backend.start(step.release, step.services)
 
     def _watch(self, step: s.Step) -> None:
-        # What a gate has seen is compared with that.
-        self._watched = {**self._states(step), **self._watched}
+        self._lookout.join(self._failures.of_step(step))
         now = self._clock.monotonic()
         until = (self._shifted_at or now) + self._options.watch if step.seconds is None else now + step.seconds
         while True:
-            self._look(force=True)
+            self._lookout.look(force=True)
             if self._judge_traffic:
                 self._judge_traffic(step)
             left = until - self._clock.monotonic()
             if left <= 0:
                 return
             self._journal.tell("watch", "", {"left": round(left, 1)}, watching=True)
-            self._clock.sleep(min(left, _LOOK_EVERY))
-
-    def _look(self, force: bool = False) -> None:
-        """Raise GateError if a container of the release that now has the traffic has exited, restarted or become unhealthy."""
-        now = self._clock.monotonic()
-        if not self._watched or (not force and now - self._looked < _LOOK_EVERY):
-            return
-        self._looked = now
-        release = next(iter(self._watched.values())).label("steady.release")
-        states = {state.id: state for state in self._backend.states(release)}
-        for container, before in self._watched.items():
-            state = states.get(container)
-            wrong = _worse(before, state)
-            if wrong:
-                logs = self._backend.logs(container) if state else []
-                telling = telling_line(logs)
-                raise GateError(
-                    f"{before.title} {wrong} after it was ready" + (f"; its log says: {telling}" if telling else ""),
-                    service=before.service,
-                    container=before.name,
-                    logs=logs,
-                )
+            self._clock.sleep(min(left, LOOK_EVERY))
 
     def forget(self) -> None:
         """Watch no container any more: what follows undoes the release they belong to."""
-        self._watched = {}
+        self._lookout.forget()
         self._undoes = True
         self._calm()
-
-
-def _worse(before: ContainerState, now: ContainerState | None) -> str:
-    if now is None:
-        return "was removed"
-    if now.status == "exited" or now.status == "dead":
-        return f"exited with code {now.exit_code}"
-    if now.restarts > before.restarts or now.started_at != before.started_at:
-        return "restarted"
-    if now.health == "unhealthy" and before.health != "unhealthy":
-        return "became unhealthy"
-    return "" if now.running else f"is {now.status}"

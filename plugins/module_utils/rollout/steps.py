@@ -46,7 +46,7 @@ class Step:
     """One step: what (``action``), on which release and services, and one line that says so.
 
     ``elsewhere`` names (release, service) pairs a hand-over stops or a drain empties. A failure of a step that
-    does not ``rolls_back`` leaves the rollout standing: it is told as a warning, and the next run tries again.
+    does not ``rolls_back`` leaves the rollout standing: it is told as a warning, and the next run tries again what still differs.
     ``replicas`` is how many of each of the services run once it is done, None for all of them (or, of a stop, for none).
     ``mix`` is what the edge asks after a shift in batches; without it that is the whole ``release``. Of the replicas that
     a gate waits for ``may_fail`` may fail; ``pauses`` says that a failure leaves everything as it is. ``seconds`` is how

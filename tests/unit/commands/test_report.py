@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from unit.compose.compose_models import recorded
 
 from ansible_collections.steady.deploy.plugins.module_utils.commands.report import diff_of
-from ansible_collections.steady.deploy.plugins.module_utils.compose.backend import Target
 from ansible_collections.steady.deploy.plugins.module_utils.compose.images import Image
 from ansible_collections.steady.deploy.plugins.module_utils.compose.services import services_of
 from ansible_collections.steady.deploy.plugins.module_utils.compose.split import release_document
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
+from ansible_collections.steady.deploy.plugins.module_utils.compose.target import Target
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Wish
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.steps import Step
 

@@ -233,7 +233,7 @@ def test_a_shift_that_fails_in_a_hold_leaves_the_hold(nginx):
 def test_a_hold_of_a_run_that_was_killed_goes_with_the_next_shift(nginx):
     dead = nginx.edge()
     dead.hold(NEW, 30)
-    dead._holder._end.set()
+    dead._door.holder._end.set()
     nginx.holds = False
     edge = nginx.edge()
     assert edge.holding() and edge.served() == OLD

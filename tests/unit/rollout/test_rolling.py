@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from unit.rollout.test_rollout import ALL_OF_NEW, ALL_OF_OLD, LONG_RUNNING, Host
 
-from ansible_collections.steady.deploy.plugins.module_utils.core.errors import GateError, SteadyError
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import Breakdown, GateError
 from ansible_collections.steady.deploy.plugins.module_utils.edge.base import Served, Upstream
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Batches
 
@@ -126,7 +126,7 @@ def test_pause_leaves_both_and_says_how_to_go_on(tmp_path):
 
 def test_an_interruption_undoes_although_batches_pause(tmp_path):
     host = rolling(tmp_path, failure_action="pause")
-    host.faults.wrong["hold new web 2"] = SteadyError("interrupted by SIGTERM")
+    host.faults.wrong["hold new web 2"] = Breakdown("interrupted by SIGTERM")
     assert host.fails().facts["undone"]
     assert host.edge.now == served(host, "old")
 
