@@ -191,3 +191,14 @@ def test_a_location_that_asks_somebody_else_is_noticed_and_nothing_is_held(host,
     answer = run.ask("hold", NEW, 30)
     assert "requests could not be held within 10 s" in answer["error"] and answer["error"].endswith("the former configuration was put back")
     assert left(host) == [] and not run("holding")
+
+
+def test_killed_while_nothing_was_up_the_next_run_is_not_refused(host, run):
+    run("hold", NEW, 30)
+    run("drain", OLD)
+    run("stop", OLD)
+    host.sh(f"kill -9 {run.pid}")
+    (answer,) = answered(host.raw(("send", GET.format("/")), ("read", 10)))
+    assert answer.startswith("HTTP/1.1 503") and "X-Steady-Release: held" in answer
+    with Run(host) as second:
+        second("preflight")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.steady.deploy.plugins.module_utils.edge.base import Served, Upstream
-from ansible_collections.steady.deploy.plugins.module_utils.edge.upstream_file import render
+from ansible_collections.steady.deploy.plugins.module_utils.edge.upstream_file import render, variable_name
 
 _INCLUDED = """\
 # Managed by steady.deploy: requests are held while this file is here. The rollout that wrote it removes it, or the next one does.
@@ -35,6 +35,7 @@ location @steady-pass {{
     return 204;
 }}
 location @steady-nobody {{
+    add_header X-Steady-Release ${variable}_release always;
     add_header Retry-After 5 always;
     add_header Cache-Control no-store always;
     return 503;
@@ -50,12 +51,14 @@ _COMING = 2
 _NOBODY = 9
 
 
-def included(path: str, bound: float, served: str) -> str:
+def included(path: str, bound: float, served: Served, written: str) -> str:
     """What the vhost includes during a hold: ask at the Unix socket ``path``, at most ``bound`` seconds a request.
 
-    ``served`` is the app's upstream file as it was. It is kept in comments, so that no run that is killed loses it.
+    What is ``served`` is kept in comments, so that no run that is killed loses it. The answer where nobody is there says
+    whose vhost it is, so that the run that follows a killed one finds it sound.
     """
-    return _INCLUDED.format(socket=path, bound=max(1, int(bound * 1000))) + "".join(f"{_KEPT}{line}\n" for line in served.splitlines())
+    text = _INCLUDED.format(socket=path, bound=max(1, int(bound * 1000)), variable=variable_name(served.app))
+    return text + "".join(f"{_KEPT}{line}\n" for line in render(served, written).splitlines())
 
 
 def kept(text: str) -> str:

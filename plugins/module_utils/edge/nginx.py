@@ -162,7 +162,7 @@ class NginxEdge:
             self._door.holder = holder
             self._change(
                 text,
-                included(self._socket, timeout, upstream_file.render(served, self._written())),
+                included(self._socket, timeout, served, self._written()),
                 master,
                 "requests held",
                 self._door.see_held,

@@ -57,6 +57,7 @@ ORDERS = {
     "drain": lambda release: asdict(EDGE.drain({"web": PORTS[release]}, 10, 1)),
     "unhold": lambda: asdict(EDGE.unhold()),
     "holding": EDGE.holding,
+    "preflight": EDGE.preflight,
     "served": lambda: EDGE.served().release,
     "pid": os.getpid,
 }

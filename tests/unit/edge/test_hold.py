@@ -52,11 +52,11 @@ def test_the_same_release_again_has_no_backup():
 
 
 def test_what_was_served_is_kept_in_the_hold():
-    assert parse(kept(included("/run/steady/hotel.hold", 30, render(OLD, "before"))), "f", "hotel") == OLD
+    assert parse(kept(included("/run/steady/hotel.hold", 30, OLD, "before")), "f", "hotel") == OLD
 
 
 def test_a_part_of_a_second_is_written_as_nginx_reads_it():
-    assert "proxy_read_timeout 2500ms;" in included("/run/steady/hotel.hold", 2.5, "")
+    assert "proxy_read_timeout 2500ms;" in included("/run/steady/hotel.hold", 2.5, OLD, "before")
 
 
 def test_the_owner_of_a_process_is_read_from_its_status(tmp_path):
