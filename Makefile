@@ -13,6 +13,8 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.lab
 export PYTHONDONTWRITEBYTECODE := 1
 
 PYTEST := python -m pytest
+# Suites that mostly wait for hosts run on two hosts at once, each test process with its own.
+SIDE_BY_SIDE := --numprocesses 2 --maxschedchunk 1
 # More arguments for pytest or ansible-test: make unit ARGS='-k plan', make sanity ARGS='--test pylint'
 ARGS ?=
 
@@ -64,7 +66,7 @@ sanity: setup ## ansible-test sanity, no ignores
 
 .PHONY: unit
 unit: setup ## spec, plan and all other code against fakes and recorded output
-	$(call timed,$(PYTEST) tests/unit $(ARGS))
+	$(call timed,$(PYTEST) --numprocesses 2 tests/unit $(ARGS))
 
 # --- tests on the real thing ----------------------------------------------------------------------
 
@@ -75,16 +77,16 @@ engine: setup
 .PHONY: integration molecule e2e faults bench
 integration: engine ## one part at a time against Docker, Nginx, a browser; bad input; the fuzzer
 	@tools/browser.sh
-	$(call timed,$(PYTEST) tests/integration tests/inputs tests/fuzz $(ARGS))
+	$(call timed,$(PYTEST) --numprocesses 2 --dist loadfile tests/integration tests/inputs tests/fuzz $(ARGS))
 
 molecule: engine ## all scenarios in molecule/
 	$(call timed,molecule test --all)
 
 e2e: engine ## whole rollouts on a managed host, under load
-	$(call timed,$(PYTEST) tests/e2e $(ARGS))
+	$(call timed,$(PYTEST) $(SIDE_BY_SIDE) tests/e2e $(ARGS))
 
 faults: engine ## rollouts that something happens to, under load
-	$(call timed,$(PYTEST) tests/faults $(ARGS))
+	$(call timed,$(PYTEST) $(SIDE_BY_SIDE) tests/faults $(ARGS))
 
 bench: engine ## measure against docker compose and docker_compose_v2
 	$(call timed,$(PYTEST) tests/bench $(ARGS))

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import json
 import os
@@ -40,10 +42,19 @@ class Played:
         return self.rc == 0
 
 
+@contextlib.contextmanager
+def one_at_a_time() -> t.Iterator[None]:
+    """Tests that run side by side would make the same network, the same images twice."""
+    with (ROOT / ".lab/lab.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def build(tag: str, variant: str = "") -> None:
     """Build the hotel's images as version ``tag`` and push them to the lab's registry."""
     argv = [str(ROOT / "examples/hotel/build"), tag, *([variant] if variant else []), "--push"]
-    subprocess.run(argv, check=True, env={**os.environ, "REGISTRY": REGISTRY}, stdout=subprocess.DEVNULL)
+    with one_at_a_time():
+        subprocess.run(argv, check=True, env={**os.environ, "REGISTRY": REGISTRY}, stdout=subprocess.DEVNULL)
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,8 @@ class Host:
 
     def up(self) -> None:
         """Make the host, and the registry beside it, where they are not up."""
-        subprocess.run([str(ROOT / "lab/up.sh"), self.name, str(self.ssh_port), str(self.http_port)], check=True)
+        with one_at_a_time():
+            subprocess.run([str(ROOT / "lab/up.sh"), self.name, str(self.ssh_port), str(self.http_port)], check=True)
 
     def run(self, command: str, check: bool = True) -> str:
         """Run a shell command on the host as root and return what it printed."""

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 from e2e.inside import look
-from hotel import ROOT, Host, build
+from hotel import ROOT, Host, build, one_at_a_time
 
 VERSIONS = ("v1", "v2", "v3")
 
@@ -16,7 +16,13 @@ VERSIONS = ("v1", "v2", "v3")
 @pytest.fixture(scope="session")
 def provisioned() -> t.Iterator[Host]:
     """The host, provisioned and with some release of the hotel served. It stays for the next run, but not in CI."""
-    yield from provision(Host("steady-e2e", 2203, 8083))
+    yield from provision(own("steady-e2e", 2203, 8083))
+
+
+def own(name: str, ssh_port: int, http_port: int) -> Host:
+    """A host of this test process: those that run side by side have one each."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return Host(f"{name}-{number}" if number else name, ssh_port + 20 * number, http_port + 20 * number)
 
 
 def provision(host: Host) -> t.Iterator[Host]:
@@ -24,8 +30,9 @@ def provision(host: Host) -> t.Iterator[Host]:
     in_ci = bool(os.environ.get("CI"))
     if in_ci:
         # What another checkout left behind is not ours to continue.
-        subprocess.run(["bash", str(ROOT / "lab/engine.sh")], check=True)
-        subprocess.run([str(ROOT / "lab/down.sh"), host.name], check=True)
+        with one_at_a_time():
+            subprocess.run(["bash", str(ROOT / "lab/engine.sh")], check=True)
+            subprocess.run([str(ROOT / "lab/down.sh"), host.name], check=True)
     host.up()
     for version in VERSIONS:
         build(version)

@@ -6,7 +6,7 @@ import os
 import typing as t
 
 import pytest
-from e2e.conftest import host, provision, unseen
+from e2e.conftest import host, own, provision, unseen
 from faults.matrix import MATRIX
 from faults.report import write
 from hotel import Host
@@ -19,12 +19,12 @@ __all__ = ["host", "provisioned", "unseen"]
 @pytest.fixture(scope="session")
 def provisioned() -> t.Iterator[Host]:
     """The host, provisioned and with some release of the hotel served. It stays for the next run, but not in CI."""
-    yield from provision(Host("steady-faults", 2218, 8098))
+    yield from provision(own("steady-faults", 2218, 8098))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def page() -> t.Iterator[None]:
-    """A full run writes the page of the documentation."""
+    """A full run writes the page of the documentation; of processes side by side the last to end has all rows."""
     yield
     if FULL:
         write([fault.name for fault in MATRIX])

@@ -7,7 +7,7 @@ import re
 import typing as t
 from dataclasses import asdict, dataclass
 
-from hotel import ROOT
+from hotel import ROOT, one_at_a_time
 
 PAGE = ROOT / "docs/faults.md"
 # What was measured before, so that the matrix can be run a part at a time.
@@ -31,8 +31,9 @@ class Row:
 
 def keep(row: Row) -> None:
     """Remember a row."""
-    rows = {**_kept(), row.name: asdict(row)}
-    KEPT.write_text(json.dumps(rows, indent=1))
+    with one_at_a_time():
+        rows = {**_kept(), row.name: asdict(row)}
+        KEPT.write_text(json.dumps(rows, indent=1))
 
 
 def write(order: t.Sequence[str]) -> None:

@@ -67,7 +67,9 @@ def _edge(moments: tuple[Moment, ...]) -> Fault:
 def _middle(moment: Moment) -> Fault:
     title = f"SIGKILL of the module {moment.delay:g} s into {_named(moment)}"
     usual = moment == Moment("shift", 0.12)
-    return Fault(f"kill-{moment}", title, DO, KILLED, plays=((kill(moment),),), usual=usual)
+    # What comes before it takes from the time to watch: on a slow machine all of it.
+    options = {"app_watch": 20} if moment.action == "watch" else {}
+    return Fault(f"kill-{moment}", title, DO, KILLED, plays=((kill(moment),),), options=options, usual=usual)
 
 
 def _back(action: str) -> Fault:

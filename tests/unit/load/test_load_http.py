@@ -105,7 +105,7 @@ def test_wrong_status_keeps_its_first_bytes_and_the_connection():
 
     result, server = run(answer)
     booked(result)
-    assert result.kinds() == {"bad_status": 50} and server.connections == 4
+    assert result.kinds() == {"bad_status": 50} and server.connections == result.connections["keepalive"] < 25
     assert all(b"oops" in f.first_bytes for f in result.failures)
     assert "500 instead of 200" in result.failures[0].detail
 
@@ -244,7 +244,8 @@ def test_informational_responses_head_and_no_content():
     shapes = (Shape("hints"), Shape("head", "HEAD"), Shape("delete", "DELETE", expect=frozenset({204})))
     result, server = run(answer, shapes=shapes)
     booked(result)
-    assert result.clean and server.connections == 4
+    # None of these answers ends a connection.
+    assert result.clean and server.connections == result.connections["keepalive"] < result.requests / 2
 
 
 def judge(response):
