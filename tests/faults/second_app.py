@@ -38,6 +38,8 @@ def deploy(host: Host) -> Played:
         app_name=APP,
         app_compose_files=[str(file)],
         app_env={},
+        app_env_schema={},
+        app_smoke=[],
         app_edge={"url": "http://127.0.0.1/", "host": "second.test"},
         app_stream_drain_timeout=1,
     )
