@@ -119,7 +119,7 @@ def served_before(entries: t.Sequence[Entry]) -> list[str]:
     """Releases that completed a rollout and were not removed since, most recent first, each once."""
     found: list[str] = []
     removed: set[str] = set()
-    for entry in reversed(entries):
+    for entry in reversed(_with_ends(entries)):
         release = entry.get("release")
         if not isinstance(release, str):
             continue
@@ -133,7 +133,7 @@ def served_before(entries: t.Sequence[Entry]) -> list[str]:
 
 def unfinished(entries: t.Sequence[Entry]) -> bool:
     """Whether the last rollout was cut short: opened and never closed."""
-    for entry in reversed(entries):
+    for entry in reversed(_with_ends(entries)):
         if entry["event"] in ("opened", "closed"):
             return entry["event"] == "opened"
     return False
@@ -142,3 +142,22 @@ def unfinished(entries: t.Sequence[Entry]) -> bool:
 def started_from(entries: t.Sequence[Entry]) -> str | None:
     """The release that was to be gone back to by the rollout that was opened last."""
     return next((entry.get("before") for entry in reversed(entries) if entry["event"] == "opened"), None)
+
+
+def _with_ends(entries: t.Sequence[Entry]) -> list[Entry]:
+    """The entries, with an end for each rollout that did all its steps but whose own end is not there: killed then, or damaged."""
+    found: list[Entry] = []
+    left, closed = 0, {}
+    for entry in entries:
+        found.append(entry)
+        if entry["event"] == "opened":
+            steps = entry.get("steps")
+            left = len(steps) if isinstance(steps, list) else 0
+            closed = {"event": "closed", "release": entry.get("release"), "outcome": "ok"}
+        elif entry["event"] == "done" and left:
+            left -= 1
+            if not left:
+                found.append(closed)
+        elif entry["event"] in ("failed", "undo", "paused"):
+            left = 0
+    return found

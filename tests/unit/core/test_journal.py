@@ -111,3 +111,23 @@ def test_a_journal_that_cant_be_written_is_told(tmp_path):
     assert caught.value.message == f"the journal {path} can't be written: No such file or directory; look at the disk it is on"
     journal.lenient = True
     journal.write("undo")
+
+
+@pytest.mark.parametrize(
+    ("written", "whole"),
+    [
+        (["done", "done"], True),
+        (["done"], False),
+        (["done", "failed"], False),
+        (["done", "failed", "undo", "done", "done"], False),
+        (["done", "paused", "done"], False),
+    ],
+)
+def test_a_rollout_that_did_all_its_steps_needs_no_end(path, written, whole):
+    journal = Journal(path, "r1", SystemClock())
+    journal.write("opened", release="a", steps=["one", "two"])
+    for event in written:
+        journal.write(event)
+    entries = journals.read(path)
+    assert (journals.served_before(entries) == ["a"]) is whole
+    assert journals.unfinished(entries) is not whole
