@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.steady.deploy.plugins.module_utils.core.errors import CommandError
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import Breakdown, CommandError
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,10 @@ class Runner(t.Protocol):
         env: t.Mapping[str, str] | None = None,
         cwd: str | None = None,
     ) -> Completed:
-        """Run and return, whatever the exit code. rc 127 when the program does not exist."""
+        """Run and return, whatever the exit code. rc 127 when the program does not exist.
+
+        Raises Breakdown where a signal ends the rollout meanwhile, once the command has ended.
+        """
 
 
 class SubprocessRunner:
@@ -59,24 +63,34 @@ class SubprocessRunner:
     ) -> Completed:
         """See Runner.run."""
         try:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 list(argv),
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
-                timeout=timeout,
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 env={**self._base_env, **(env or {})},
                 cwd=cwd,
                 pass_fds=self.keep_open,
                 encoding="utf-8",
                 errors="replace",
-                check=False,
             )
-        except subprocess.TimeoutExpired as exc:
-            return Completed(tuple(argv), 124, _text(exc.stdout), f"no answer within {timeout:g} s")
         except OSError as exc:
             return Completed(tuple(argv), 127, "", f"{argv[0]}: {exc.strerror}")
-        return Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+        with process:
+            try:
+                out, err = process.communicate(stdin, timeout)
+            except subprocess.TimeoutExpired as exc:
+                process.kill()
+                return Completed(tuple(argv), 124, _text(exc.stdout), f"no answer within {timeout:g} s")
+            except Breakdown:
+                # The engine goes on with a stop or a start that nobody waits for any more: whoever undoes a rollout must not
+                # look at containers before that has ended.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=timeout)
+                raise
+            finally:
+                process.kill()
+        return Completed(tuple(argv), process.returncode, out, err)
 
 
 def _text(value: t.Any) -> str:

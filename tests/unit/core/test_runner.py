@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import time
 
 import pytest
 
-from ansible_collections.steady.deploy.plugins.module_utils.core.errors import CommandError
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import Breakdown, CommandError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed, SubprocessRunner, checked
 
 PATH = {"PATH": os.environ["PATH"]}
@@ -51,6 +53,22 @@ def test_a_command_that_takes_too_long_is_killed():
     assert (done.rc, done.stderr) == (124, "no answer within 0.5 s")
     with pytest.raises(ProcessLookupError):
         os.kill(int(done.stdout), 0)
+
+
+def test_a_signal_that_ends_the_rollout_waits_for_the_command_in_hand(tmp_path):
+    def end(*_seen):
+        raise Breakdown("interrupted")
+
+    former = signal.signal(signal.SIGUSR1, end)
+    soon = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1))
+    soon.start()
+    try:
+        with pytest.raises(Breakdown):
+            python(f"import sys, time; sys.stdin.read(); time.sleep(1); open({str(tmp_path / 'stopped')!r}, 'w')", stdin="x" * 100_000)
+        assert (tmp_path / "stopped").exists()
+    finally:
+        soon.join()
+        signal.signal(signal.SIGUSR1, former)
 
 
 def test_the_environment_is_the_base_and_what_is_added():
