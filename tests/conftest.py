@@ -14,6 +14,10 @@ LINK = ROOT / ".lab" / "ansible_collections" / "steady" / "deploy"
 TIME_LIMITS = {"integration": 300, "inputs": 300, "fuzz": 300, "e2e": 1800, "faults": 600, "bench": 3600}
 
 
+# A failed assert in what the tests share says what it compared, as in the tests themselves.
+pytest.register_assert_rewrite("e2e.inside", "e2e.killer", "e2e.users", "faults.drill", "hotel")
+
+
 def link_collection() -> None:
     """Put the checkout where Python and Ansible find it as ansible_collections.steady.deploy.
 
