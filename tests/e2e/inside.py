@@ -116,7 +116,7 @@ class Inside:
             wrong.append(f"nobody listens on some of the edge's ports {self.upstream_ports}; there are {self.listening}")
         return wrong
 
-    def leftovers(self) -> list[str]:
+    def leftovers(self, restarts: bool = False) -> list[str]:
         """What is on the host between two rollouts that should not be, or is not and should. Empty is good."""
         wrong = self.incomplete()
 
@@ -140,7 +140,7 @@ class Inside:
             same(f"running containers of {release}", running, want if release == self.served else [])
             same(f"jobs of {release}", [one["name"] for one in self.of(release) if one["kind"] == "job" and one["running"]], [])
         for one in self.of(self.served):
-            if one["restarts"] or one["health"] == "unhealthy":
+            if (one["restarts"] and not restarts) or one["health"] == "unhealthy":
                 wrong.append(f"{one['name']} was restarted {one['restarts']} times and is {one['health']}")
         for one in self.of(""):
             if f"{APP}-{self.served}_default" not in one["networks"]:

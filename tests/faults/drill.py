@@ -57,7 +57,8 @@ def drill(host: Host, unseen: str, fault: Fault, thorough: bool = True) -> Row:
         after = look(host)
         result = users.check(cuts=fault.cuts, dark=("struck", "mended") if fault.costs else None, hard=fault.hard)
     assert after.versions[after.served] == scene.version
-    assert after.leftovers() == []
+    # Where the host boots, a worker that starts before what it needs is started again by the engine.
+    assert after.leftovers(restarts=fault.heals) == []
     assert after.kept == [scene.before.served] or not fault.keeps
     if after.served != scene.before.served:
         assert [one["exit_code"] for one in after.of(after.served) if one["kind"] == "job"] == [0], "its migration did not run to its end"
