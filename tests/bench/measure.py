@@ -13,7 +13,9 @@ import typing as t
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
+from hotel import Host
 from load import Failure, Latency, Result
 from load.result import latency_of
 
@@ -174,6 +176,13 @@ def steps(rollouts: Sequence[dict[str, t.Any]]) -> dict[str, float]:
 def waited(rollout: dict[str, t.Any]) -> float:
     """Seconds that a rollout did nothing but watch the new release."""
     return sum(entry["seconds"] for entry in rollout["timeline"] if entry["action"] == "watch")
+
+
+def bare(host: Host, app: str, release: str, path: str, replicas: dict[str, list[str]], rounds: int = 3) -> dict[str, float]:
+    """The median seconds from start to ready of each of these replicas by itself: see floor.py. The release must be stopped."""
+    script = (Path(__file__).resolve().parent / "floor.py").read_text()
+    out = host.run(f"python3 - {app} {release} {rounds} {path} '{json.dumps(replicas)}' <<'FLOOR'\n{script}\nFLOOR")
+    return {name: statistics.median(seconds) for name, seconds in json.loads(out).items()}
 
 
 def _epoch(stamp: str) -> float:
