@@ -63,7 +63,8 @@ def _anchor(title: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    return re.sub(r"\s+", " ", text).replace("<", "&lt;").strip()
+    # Some faults are garbage, and are quoted.
+    return re.sub(r"[^ -~…]+", "?", re.sub(r"\s+", " ", text)).replace("<", "&lt;").strip()
 
 
 def _kept() -> dict[str, t.Any]:
