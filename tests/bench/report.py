@@ -15,10 +15,9 @@ from hotel import Host
 
 from bench.measure import Way, shifted, steps, total, waited
 
-# The aims: seconds of a rollout over the floor; p99 during the switch over p99 before, and what is asserted of it.
+# The bounds: seconds of a rollout over the floor; p99 during the switch over p99 before.
 MOST_OVER_FLOOR = 3.0
 MOST_P99 = 2.0
-GUARD_P99 = 4.0
 
 
 @dataclass(frozen=True)
@@ -117,13 +116,26 @@ def page(bench: Bench) -> str:
         "",
         "## Aims",
         "",
-        "`make bench` fails where one that is marked *asserted* is missed. The seconds over the floor are an aim for an app with",
-        "nothing to migrate, to drain, to try or to hand over: see [below](#against-the-number-of-replicas).",
+        "`make bench` fails where one that is marked *asserted* is missed. This app migrates, tries scenarios and hands over, without",
+        "load; an app with nothing of that is [below](#against-the-number-of-replicas).",
         "",
         *_table(
             ("`steady.deploy.rollout`", "aim", "measured", ""),
             [
                 ("failed requests, asserted", "0", str(bench.steady.load.failed), _mark(bench.steady.load.failed == 0)),
+                (
+                    "rollout over the floor, without load, by the module's own clock",
+                    f"≤ {MOST_OVER_FLOOR:g} s",
+                    f"{over:.1f} s ({bench.total:.1f} - {bench.floor:.1f})",
+                    _mark(over <= MOST_OVER_FLOOR),
+                ),
+                ("… less the seconds it only watched", "", f"{over - bench.watch:.1f} s", ""),
+                (
+                    "… until all users are on the new release, asserted",
+                    f"≤ {MOST_OVER_FLOOR:g} s",
+                    f"{bench.shifted - bench.floor:.1f} s",
+                    _mark(bench.shifted - bench.floor <= MOST_OVER_FLOOR),
+                ),
                 (
                     "run without change, against `docker_compose_v2`'s, asserted",
                     "≤ 1x",
@@ -131,7 +143,7 @@ def page(bench: Bench) -> str:
                     _mark(bench.noops["steady"] <= bench.noops["module"]),
                 ),
                 (
-                    f"p99 during the switch, against before ({GUARD_P99:g}x is asserted)",
+                    "p99 during the switch, against before, asserted",
                     f"≤ {MOST_P99:g}x",
                     f"{p99:.2f}x ({bench.steady.switching.p99 * 1000:.0f} ms over {bench.steady.switching.count} requests)",
                     _mark(p99 <= MOST_P99),
@@ -145,9 +157,7 @@ def page(bench: Bench) -> str:
         "",
         "Medians of rollouts without load, by the module's own clock. The watch ends 2 s after the shift (`watch`), whatever else",
         "was done meanwhile. The floor is the slowest replica's own time from `docker start` until `/readyz` answers, each started",
-        "by itself: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in bench.replicas.items()) + ". Users are on the new",
-        f"release {bench.shifted - bench.floor:.1f} s over the floor, all is done {over:.1f} s over it, of which",
-        f"{bench.watch:.1f} s only watch.",
+        "by itself: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in bench.replicas.items()) + ".",
         "",
         *_table(("step", "seconds"), [(name, f"{seconds:.2f}") for name, seconds in bench.steps.items()]),
         "",

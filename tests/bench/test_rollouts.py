@@ -169,13 +169,18 @@ def test_no_request_fails(bench: Bench) -> None:
     assert (bench.steady.load.failed, bench.steady.failed, bench.steady.mixed) == (0, 0, 0), bench.steady.load.kinds()
 
 
+def test_users_are_on_the_new_release_3_s_after_the_slowest_replica_could_be_ready(bench: Bench) -> None:
+    """The whole rollout, which also hands over, watches and tidies up, is longer: the page tells by how much."""
+    over = bench.shifted - bench.floor
+    assert over <= report.MOST_OVER_FLOOR, f"{over:.2f} s over the floor of {bench.floor:.2f} s: {bench.steps}"
+
+
 def test_a_run_without_change_is_no_slower_than_docker_compose_v2(bench: Bench) -> None:
     assert bench.noops["steady"] <= bench.noops["module"], bench.noops
 
 
 def test_users_hardly_wait_longer_during_the_switch(bench: Bench) -> None:
-    """The aim is 2x: the page tells whether it was met. What is asserted is that it gets no worse than it is on two cores."""
     ratio = bench.steady.switching.p99 / bench.steady.before.p99
-    assert ratio <= report.GUARD_P99, (
+    assert ratio <= report.MOST_P99, (
         f"p99 {bench.steady.switching.p99 * 1000:.0f} ms during, {bench.steady.before.p99 * 1000:.0f} ms before"
     )

@@ -42,8 +42,9 @@ class Rollout:
         """Look at the host and the edge."""
         entries = journals.read(self._journal_path)
         history = journals.served_before(entries)
+        unfinished = journals.unfinished(entries)
         served = self._edge.served()
-        if served.release and not history and not journals.unfinished(entries):
+        if served.release and not history and not unfinished:
             # The journal was lost. What users are served came by a rollout that ended well, and is kept to go back to.
             history = [served.release]
             self._unwritten = served.release
@@ -62,7 +63,7 @@ class Rollout:
             accessories=tuple(
                 accessory if self._options.update_accessories or accessory.current else _kept(accessory) for accessory in accessories
             ),
-            unfinished=journals.unfinished(entries),
+            unfinished=unfinished,
             images_missing=missing,
             history=tuple(history),
             edge_matches=matches,
