@@ -35,8 +35,9 @@ setup: ## Debian packages, .venv with pinned requirements, collection tree; asks
 pins: ## write requirements/test.txt anew from requirements/test.in
 	@tools/pins.sh
 
-format: setup ## let ruff format all Python and sort its imports
+format: setup ## let ruff format all Python and sort its imports, and write the roles' tables of variables
 	@ruff check --quiet --no-cache --fix --select I . && ruff format --quiet --no-cache .
+	@python tools/role-readmes.py
 
 # --- checks that need no engine -------------------------------------------------------------------
 
@@ -53,6 +54,7 @@ lint-python:
 	@tools/lint-python.sh
 lint-roles:
 	@python tools/check-role-specs.py
+	@python tools/role-readmes.py --check
 lint-docs:
 	@tools/lint-docs.sh
 lint-package:
@@ -79,8 +81,8 @@ integration: engine ## one part at a time against Docker, Nginx, a browser; bad 
 	@tools/browser.sh
 	$(call timed,$(PYTEST) --numprocesses 2 --dist loadfile tests/integration tests/inputs tests/fuzz $(ARGS))
 
-molecule: engine ## all scenarios in molecule/
-	$(call timed,molecule test --all)
+molecule: engine ## all scenarios in molecule/, two at a time
+	$(call timed,tools/molecule.sh $(ARGS))
 
 e2e: engine ## whole rollouts on a managed host, under load
 	$(call timed,$(PYTEST) $(SIDE_BY_SIDE) tests/e2e $(ARGS))

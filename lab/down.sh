@@ -26,10 +26,8 @@ else
         docker images --filter "label=$LAB_LABEL" --format '{{.Repository}}:{{.Tag}} {{.ID}}'
         docker images --filter 'reference=127.0.0.1:5000/*' --filter 'reference=127.0.0.1:5000/*/*' --format '{{.Repository}}:{{.Tag}} {{.ID}}'
     } | sed -E 's/^[^ ]*<none>[^ ]* //; s/ .*//' | sort -u | remove docker rmi -f
-    # The base image, where base-image.sh built it itself.
-    if [ "$(docker image inspect --format '{{index .Config.Labels "steady.lab.base"}}' debian:trixie 2>/dev/null)" = 1 ]; then
-        docker rmi -f debian:trixie >/dev/null
-    fi
+    # The base images, where base-image.sh built them itself.
+    docker images --filter label=steady.lab.base=1 --format '{{.Repository}}:{{.Tag}}' | remove docker rmi -f
 fi
 # dockerd.log stays: the engine that stays may write to it.
 rm -rf "$LAB_STATE/ssh" "$LAB_STATE/demo" "$LAB_STATE/apt.log"

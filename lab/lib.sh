@@ -29,9 +29,11 @@ debian_mirror() {
 LAB_LABEL=steady.lab=1
 LAB_NETWORK=steady-lab
 
-# lab_image NAME DIRECTORY: builds one of the lab's own images (instant when nothing changed).
+# lab_image NAME DIRECTORY [docker build option...]: builds one of the lab's own images (instant when nothing changed).
 lab_image() {
-    docker build -q -t "$1" --label "$LAB_LABEL" "$2" >/dev/null
+    local name=$1 directory=$2
+    shift 2
+    docker build -q -t "$name" --label "$LAB_LABEL" "$@" "$directory" >/dev/null
 }
 
 lab_network() {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Bring up the lab: engine, base image, registry and one managed host.
 #
-# Usage: lab/up.sh [NAME SSH_PORT HTTP_PORT]     (default: steady-lab-host 2201 8080)
+# Usage: lab/up.sh [NAME SSH_PORT HTTP_PORT [HTTPS_PORT [SUITE]]]
+#        (default: steady-lab-host 2201 8080 8443 trixie; HTTPS_PORT: HTTP_PORT + 363)
 #
 # Call it again with another name and other ports for a further host. What already
 # runs is left alone. Every port is published on 127.0.0.1 only.
@@ -14,6 +15,9 @@ source ./lib.sh
 NAME=${1:-steady-lab-host}
 SSH_PORT=${2:-2201}
 HTTP_PORT=${3:-8080}
+HTTPS_PORT=${4:-$((HTTP_PORT + 363))}
+SUITE=${5:-trixie}
+IMAGE=steady-lab-host-$SUITE
 SSH_DIR=$LAB_STATE/ssh
 
 ssh_key() {
@@ -32,14 +36,14 @@ registry_up() {
 }
 
 host_up() {
-    lab_image steady-lab-host host
-    lab_discard_outdated "$NAME" steady-lab-host "$NAME-docker"
+    lab_image "$IMAGE" host --build-arg "SUITE=$SUITE"
+    lab_discard_outdated "$NAME" "$IMAGE" "$NAME-docker"
     docker volume create --label "$LAB_LABEL" "$NAME-docker" >/dev/null
     # Systemd needs the cgroup tree; its own Docker needs privileges and a volume that is not an overlay.
-    lab_container "$NAME" steady-lab-host \
+    lab_container "$NAME" "$IMAGE" \
         --privileged --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup:rw \
         --tmpfs /run --tmpfs /tmp -v "$NAME-docker:/var/lib/docker" \
-        -p "127.0.0.1:$SSH_PORT:22" -p "127.0.0.1:$HTTP_PORT:80"
+        -p "127.0.0.1:$SSH_PORT:22" -p "127.0.0.1:$HTTP_PORT:80" -p "127.0.0.1:$HTTPS_PORT:443"
 }
 
 # Waits for systemd, then lets our key in and learns the host's key from the host itself.
@@ -76,6 +80,7 @@ registry_ready() {
 
 ./engine.sh
 ./base-image.sh
+[ "$SUITE" = trixie ] || ./base-image.sh "$SUITE"
 ssh_key
 lab_network
 docker volume create --label "$LAB_LABEL" steady-lab-registry >/dev/null
@@ -83,4 +88,4 @@ registry_up
 host_up
 registry_ready
 host_ready
-log "host $NAME: ssh 127.0.0.1:$SSH_PORT, http 127.0.0.1:$HTTP_PORT; registry 127.0.0.1:5000"
+log "host $NAME: ssh 127.0.0.1:$SSH_PORT, http 127.0.0.1:$HTTP_PORT, https 127.0.0.1:$HTTPS_PORT; registry 127.0.0.1:5000"
