@@ -8,7 +8,8 @@ from collections import deque
 import h11
 
 from .config import Config, Response
-from .connection import Connection, ExchangeFailed, open_connection
+from .connection import Connection, open_connection
+from .errors import ExchangeFailed
 from .recorder import Recorder
 from .target import Target
 
@@ -66,6 +67,7 @@ class Pool:
 
     async def _exchange(self, client: Client, head: h11.Request, body: bytes | None, deadline: float) -> tuple[Response, bytes]:
         if client.connection is not None:
+            await client.connection.settle()
             over = client.connection.usable()
             if over:
                 # Known to be over before anything was sent: every real client connects anew.
@@ -96,7 +98,7 @@ class Pool:
         left = deadline - asyncio.get_running_loop().time()
         if left <= 0:
             raise ExchangeFailed("timeout", "the time was over before a connection was there")
-        return await open_connection(self._target, min(left, self._config.connect_timeout), self._config.rtt)
+        return await open_connection(self._config, self._target, min(left, self._config.connect_timeout))
 
     async def _take(self, deadline: float, newest: bool) -> Client:
         if self._idle:

@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from .target import Target, parse_target
 
@@ -130,7 +131,8 @@ class Config:
     the share of requests that each use a connection of their own.
     `rtt` (seconds) models distant clients: they learn of a close by the server only that
     much later, so a request that they send in between is lost, as it would be. 0: as near
-    as loopback is.
+    as loopback is. `ca` is a file with the CA that an https URL's certificate must come from;
+    without one it is not checked.
     """
 
     url: str
@@ -150,6 +152,7 @@ class Config:
     version: VersionOf | None = None
     seed: int = 1
     allow_container: bool = False
+    ca: str | None = None
     run: str = field(default_factory=lambda: secrets.token_hex(4))
 
     def target(self) -> Target:
@@ -160,6 +163,11 @@ class Config:
     def authority(self) -> str:
         """The Host header that is sent."""
         return self.host or self.target().authority
+
+    @property
+    def server_name(self) -> str:
+        """The host name asked for: the Host header without its port."""
+        return urlsplit(f"//{self.authority}").hostname or ""
 
     def total_rate(self) -> float:
         """Requests/s of the mix and of all shapes with a rate of their own."""

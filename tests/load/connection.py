@@ -8,29 +8,23 @@ import time
 
 import h11
 
-from .config import Response
+from .config import Config, Response
+from .errors import ExchangeFailed, errno_text
 from .recorder import FIRST_BYTES
+from .secure import context, shaken
 from .target import Target
 
+SETTLE = 20  # turns of the event loop that TLS gets to read what is there
 KEEP_BODY = 4 * 1024 * 1024  # bytes of a body that checks get to see; the rest is read and dropped
-
-
-class ExchangeFailed(Exception):
-    """A request that got no whole response. `kind` is one of `result.KINDS`."""
-
-    def __init__(self, kind: str, detail: str, first_bytes: bytes = b"") -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.detail = detail
-        self.first_bytes = first_bytes
 
 
 class Connection(asyncio.Protocol):
     """A connection to the target. Use `open_connection`, then `exchange` while `usable()`."""
 
-    def __init__(self, sock: socket.socket, rtt: float = 0.0) -> None:
+    def __init__(self, sock: socket.socket, rtt: float = 0.0, secure: bool = False) -> None:
         self._sock = sock
         self._rtt = rtt
+        self._secure = secure
         self._h11 = h11.Connection(h11.CLIENT)
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[Response] | None = None
@@ -55,15 +49,25 @@ class Connection(asyncio.Protocol):
             except BlockingIOError:
                 waiting = None
             except OSError as exc:
-                self._end(f"reset ({_errno(exc)})")
+                self._end(f"reset ({errno_text(exc)})")
             else:
                 if waiting == b"":
                     self._end("closed")
-                elif waiting:
+                elif waiting and not self._secure:
                     self._unasked = True
         if self._ended and time.monotonic() - self._ended_at >= self._rtt:
             return "idle_close" if self._ended == "closed" else "idle_reset"
         return "idle_unasked_bytes" if self._unasked else ""
+
+    async def settle(self) -> None:
+        """Let TLS read what reached the kernel: a notice of the end is no request's answer, and neither is a session ticket."""
+        for dummy in range(SETTLE if self._secure else 0):
+            try:
+                if self._ended or not self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                    return
+            except OSError:
+                return
+            await asyncio.sleep(0)
 
     async def exchange(self, head: h11.Request, body: bytes | None, deadline: float) -> Response:
         """Send one request and return its whole response. Raises `ExchangeFailed`."""
@@ -130,13 +134,13 @@ class Connection(asyncio.Protocol):
             if self._waiting():
                 self._fail_ended()
             self._over = True
-        if not self._rtt:
+        if not self._rtt or self._secure:  # TLS has no half-closed connections
             return False
         asyncio.get_running_loop().call_later(self._rtt, self.close)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end("closed" if exc is None else f"reset ({_errno(exc)})")
+        self._end("closed" if exc is None else f"reset ({errno_text(exc)})")
         if self._waiting():
             self._fail_ended()
 
@@ -198,16 +202,28 @@ class Connection(asyncio.Protocol):
         return self._first
 
 
-async def open_connection(target: Target, timeout: float, rtt: float = 0.0) -> Connection:
-    """Connect within `timeout` seconds. Raises `ExchangeFailed`; never tries twice."""
-    sock = await open_socket(target, timeout)
+async def open_connection(config: Config, target: Target, timeout: float) -> Connection:
+    """Connect within `timeout` seconds, with TLS where the target wants it. Raises `ExchangeFailed`; never tries twice."""
     loop = asyncio.get_running_loop()
+    until = loop.time() + timeout
+    sock = await open_socket(target, timeout)
+    made = Connection(sock, config.rtt, target.secure)
     try:
-        dummy, connection = await loop.create_connection(lambda: Connection(sock, rtt), sock=sock)
+        if target.secure:
+            left = max(0.01, until - loop.time())
+            shaking = loop.create_connection(
+                lambda: made, sock=sock, ssl=context(config.ca), server_hostname=config.server_name, ssl_handshake_timeout=left
+            )
+            await shaken(shaking)
+        else:
+            await loop.create_connection(lambda: made, sock=sock)
     except OSError as exc:  # reset between accept and now
         sock.close()
-        raise ExchangeFailed("connect_failed", _errno(exc)) from exc
-    return connection
+        raise ExchangeFailed("connect_failed", errno_text(exc)) from exc
+    except ExchangeFailed:
+        sock.close()
+        raise
+    return made
 
 
 async def open_socket(target: Target, timeout: float) -> socket.socket:
@@ -227,12 +243,8 @@ async def open_socket(target: Target, timeout: float) -> socket.socket:
         raise ExchangeFailed("connect_timeout", f"no connection within {timeout:.3g} s") from exc
     except OSError as exc:
         sock.close()
-        raise ExchangeFailed("connect_failed", _errno(exc)) from exc
+        raise ExchangeFailed("connect_failed", errno_text(exc)) from exc
     except BaseException:
         sock.close()
         raise
     return sock
-
-
-def _errno(exc: BaseException) -> str:
-    return getattr(exc, "strerror", None) or type(exc).__name__

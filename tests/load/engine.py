@@ -14,7 +14,7 @@ import h11
 
 from .clients import Pool
 from .config import Config, Response
-from .connection import ExchangeFailed
+from .errors import ExchangeFailed
 from .limits import validate
 from .pace import Pacer
 from .recorder import FIRST_BYTES, Recorder

@@ -9,3 +9,18 @@ class LoadError(Exception):
 
 class TargetRefused(LoadError):
     """The target is neither loopback nor a container address that was allowed on purpose."""
+
+
+class ExchangeFailed(Exception):
+    """A request that got no whole response. `kind` is one of `result.KINDS`."""
+
+    def __init__(self, kind: str, detail: str, first_bytes: bytes = b"") -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.first_bytes = first_bytes
+
+
+def errno_text(exc: BaseException) -> str:
+    """An error of the system in its own words."""
+    return getattr(exc, "strerror", None) or type(exc).__name__

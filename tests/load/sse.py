@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import dataclass, field
+from typing import Any
 
 import h11
 
-from .connection import ExchangeFailed, open_socket
+from .connection import open_socket
+from .errors import ExchangeFailed
 from .recorder import FIRST_BYTES
+from .secure import context, shaken
 from .streams import Closed, Stream
 
 
 @dataclass
 class _Link:
-    sock: socket.socket
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
     http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.CLIENT))
     first: bytes = b""
     rest: bytes = b""  # a line without its end yet
@@ -30,8 +33,19 @@ class SseStream(Stream):
 
     async def connect(self) -> _Link:
         """Connect, ask, and read the response's head. Raises `ExchangeFailed`."""
-        loop = asyncio.get_running_loop()
-        link = _Link(await open_socket(self.target, self.spec.open_timeout))
+        sock = await open_socket(self.target, self.spec.open_timeout)
+        secure: dict[str, Any] = {}
+        if self.target.secure:
+            secure = {
+                "ssl": context(self.config.ca),
+                "server_hostname": self.config.server_name,
+                "ssl_handshake_timeout": self.spec.open_timeout,
+            }
+        try:
+            link = _Link(*await shaken(asyncio.open_connection(sock=sock, **secure)))
+        except ExchangeFailed:
+            sock.close()
+            raise
         try:
             headers = {"host": self.config.authority, "accept": "text/event-stream", "cache-control": "no-cache"}
             if self._last_id is not None:
@@ -39,7 +53,8 @@ class SseStream(Stream):
             headers.update(self.headers())
             head = h11.Request(method="GET", target=self.spec.path, headers=list(headers.items()))
             async with asyncio.timeout(self.spec.open_timeout):
-                await loop.sock_sendall(link.sock, link.http.send(head) + link.http.send(h11.EndOfMessage()))
+                link.writer.write(link.http.send(head) + link.http.send(h11.EndOfMessage()))
+                await link.writer.drain()
                 response = await self._head(link)
             content_type = dict(response.headers).get(b"content-type", b"").decode("latin-1")
             if response.status_code != 200:
@@ -47,7 +62,7 @@ class SseStream(Stream):
             if not content_type.startswith("text/event-stream"):
                 raise ExchangeFailed("check_failed", f"content type {content_type!r} is no event stream", link.first)
         except BaseException as exc:
-            link.sock.close()
+            link.writer.close()
             if isinstance(exc, TimeoutError):
                 raise ExchangeFailed("timeout", "no response head in time", link.first) from exc
             if isinstance(exc, h11.RemoteProtocolError) and not link.http.trailing_data[1]:
@@ -85,7 +100,7 @@ class SseStream(Stream):
 
     async def close(self, link: _Link) -> None:
         """Close the connection."""
-        link.sock.close()
+        link.writer.close()
 
     async def _head(self, link: _Link) -> h11.Response:
         while True:
@@ -98,7 +113,7 @@ class SseStream(Stream):
                 raise h11.RemoteProtocolError("the connection ended before a response")
 
     async def _receive(self, link: _Link) -> None:
-        data = await asyncio.get_running_loop().sock_recv(link.sock, 65536)
+        data = await link.reader.read(65536)
         link.first += data[: max(0, FIRST_BYTES - len(link.first))]
         link.http.receive_data(data)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .config import Config, SseClient, WebSocketClient
-from .connection import ExchangeFailed
+from .errors import ExchangeFailed
 from .recorder import FIRST_BYTES
 from .result import Failure, StreamStats, latency_of, max_gap
 from .target import Target

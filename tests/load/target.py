@@ -20,21 +20,22 @@ class Target:
     port: int
     path: str
     authority: str  # the Host header that the URL alone would give
+    secure: bool = False  # whether TLS is spoken
 
 
 def parse_target(url: str, allow_container: bool = False) -> Target:
     """Check `url` and return its `Target`.
 
-    Raises `TargetRefused` for anything but plain HTTP to loopback, or, with
+    Raises `TargetRefused` for anything but HTTP or HTTPS to loopback, or, with
     `allow_container`, to a private IPv4 or IPv6 address.
     """
     try:
         parts = urlsplit(url)
-        port = parts.port or 80
+        port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as exc:
         raise TargetRefused(f"The URL {url!r} cannot be read: {exc}. Give one like http://127.0.0.1:8080/.") from exc
-    if parts.scheme != "http":
-        raise TargetRefused(f"The URL {url!r} is not plain HTTP. Give one like http://127.0.0.1:8080/.")
+    if parts.scheme not in ("http", "https"):
+        raise TargetRefused(f"The URL {url!r} is neither HTTP nor HTTPS. Give one like http://127.0.0.1:8080/.")
     if parts.username is not None or parts.password is not None:
         raise TargetRefused(f"The URL {url!r} carries credentials. Send them as headers of a shape.")
     name = parts.hostname or ""
@@ -54,4 +55,4 @@ def parse_target(url: str, allow_container: bool = False) -> Target:
     path = parts.path or "/"
     if parts.query:
         path += "?" + parts.query
-    return Target(address=str(address), port=port, path=path, authority=parts.netloc)
+    return Target(address=str(address), port=port, path=path, authority=parts.netloc, secure=parts.scheme == "https")

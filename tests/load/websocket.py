@@ -7,7 +7,9 @@ import asyncio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from .connection import ExchangeFailed, open_socket
+from .connection import open_socket
+from .errors import ExchangeFailed
+from .secure import context
 from .streams import Closed, Stream
 
 
@@ -18,12 +20,14 @@ class WebSocketStream(Stream):
         """Connect and shake hands. Raises `ExchangeFailed`."""
         spec, headers = self.spec, self.headers()
         host = headers.pop("host", self.config.authority)
+        secure = self.target.secure
         sock = await open_socket(self.target, spec.open_timeout)
         try:
             # With a socket given, redirects and proxies of the environment are out of the question.
             return await connect(
-                f"ws://{host}{spec.path}",
+                f"{'wss' if secure else 'ws'}://{host}{spec.path}",
                 sock=sock,
+                **({"ssl": context(self.config.ca), "server_hostname": self.config.server_name} if secure else {}),
                 additional_headers=headers,
                 open_timeout=spec.open_timeout,
                 subprotocols=[spec.subprotocol] if spec.subprotocol else None,

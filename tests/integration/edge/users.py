@@ -12,15 +12,17 @@ import random
 import sys
 
 import h11
-from load.connection import ExchangeFailed, open_connection
-from load.target import parse_target
+from load.config import Config
+from load.connection import open_connection
+from load.errors import ExchangeFailed
 
-TARGET = parse_target("http://127.0.0.1/", False)
+URL = "http://127.0.0.1/"
 
 
 async def user(chance: random.Random, order: dict, counts: collections.Counter, end: float) -> None:
     loop = asyncio.get_running_loop()
     connection = None
+    config = Config(url=URL, shapes=(), rate=1, seconds=1, rtt=order["away"])
     await asyncio.sleep(chance.uniform(0, order["rest"][1]))
     while loop.time() < end:
         body = b"" if chance.random() > 0.33 else b'{"n": 1}'
@@ -32,7 +34,7 @@ async def user(chance: random.Random, order: dict, counts: collections.Counter, 
                 connection = None
                 counts["reconnected"] += 1
             if connection is None:
-                connection = await open_connection(TARGET, 5, order["away"])
+                connection = await open_connection(config, config.target(), 5)
             answer = await connection.exchange(
                 h11.Request(method="POST" if body else "GET", target="/", headers=headers), body, loop.time() + 10
             )

@@ -206,8 +206,8 @@ def test_distant_client_loses_what_it_sends_before_it_learns_of_the_close():
 def test_close_that_the_loop_has_not_seen_yet_is_found_before_sending():
     async def both():
         async with Server(ok) as server:
-            target = config(server.url).target()
-            connection = await open_connection(target, 1)
+            settings = config(server.url)
+            connection = await open_connection(settings, settings.target(), 1)
             assert connection.usable() == ""
             # Closed by the server while this loop is busy elsewhere: only the socket knows.
             for task in list(server._tasks):

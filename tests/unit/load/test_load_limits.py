@@ -46,7 +46,7 @@ def test_container_address_only_on_purpose(url):
         "http://2130706433/",
         "http://127.1/",
         "http://127.0.0.1.example.org/",
-        "https://127.0.0.1/",
+        "https://8.8.8.8/",
         "ftp://127.0.0.1/",
         "127.0.0.1:80",
         "",
