@@ -71,6 +71,9 @@ def table(spec: dict[str, t.Any]) -> str:
 
 def written(role: Path) -> str:
     """The README of a role as it is to be. Raises ValueError where it has no place for the table."""
+    for name in ("README.md", "meta/argument_specs.yml"):
+        if not (role / name).is_file():
+            raise ValueError(f"{role.name}: {name} is missing")
     readme = (role / "README.md").read_text(encoding="utf-8")
     if readme.count(BEGIN) != 1 or readme.count(END) != 1:
         raise ValueError(f"{role.name}: README.md needs the lines '{BEGIN}' and '{END}', once each: the table goes between them")

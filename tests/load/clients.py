@@ -4,14 +4,52 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import TYPE_CHECKING
 
 import h11
 
 from .config import Config, Response
-from .connection import Connection, open_connection
-from .errors import ExchangeFailed
+from .connection import Connection, open_socket
+from .errors import ExchangeFailed, Unprocessed, errno_text
 from .recorder import Recorder
+from .secure import context, shaken
 from .target import Target
+
+if TYPE_CHECKING:
+    from .http2 import Http2Connection
+
+
+TRIES = 3  # of one request: a server may say twice in a row that it did not begin with it
+
+
+async def open_connection(config: Config, target: Target, timeout: float) -> Connection | Http2Connection:
+    """Connect within `timeout` seconds, with TLS where the target wants it. Raises `ExchangeFailed`; never tries twice."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + timeout
+    sock = await open_socket(target, timeout)
+    if config.http2:
+        # Here, so that a load without HTTP/2 needs no `h2` package.
+        from .http2 import Http2Connection
+
+        made: Connection | Http2Connection = Http2Connection(config.rtt)
+    else:
+        made = Connection(sock, config.rtt, target.secure)
+    try:
+        if target.secure:
+            tls = {"ssl": context(config.ca, config.http2), "server_hostname": config.server_name}
+            left = max(0.01, until - loop.time())
+            transport, dummy = await shaken(loop.create_connection(lambda: made, sock=sock, ssl_handshake_timeout=left, **tls))
+            if config.http2 and transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+                raise ExchangeFailed("handshake_failed", "TLS: the server does not speak HTTP/2")
+        else:
+            await loop.create_connection(lambda: made, sock=sock)
+    except OSError as exc:  # reset between accept and now
+        sock.close()
+        raise ExchangeFailed("connect_failed", errno_text(exc)) from exc
+    except ExchangeFailed:
+        sock.close()
+        raise
+    return made
 
 
 class Client:
@@ -20,7 +58,7 @@ class Client:
     __slots__ = ("connection",)
 
     def __init__(self) -> None:
-        self.connection: Connection | None = None
+        self.connection: Connection | Http2Connection | None = None
 
 
 class Pool:
@@ -40,13 +78,20 @@ class Pool:
         `fresh`: on a connection of its own. `newest`: by the client that was busy last
         (the next click of the same user), not by the one that rested longest.
         """
-        if fresh:
-            return await self._once(head, body, deadline)
-        client = await self._take(deadline, newest)
-        try:
-            return await self._exchange(client, head, body, deadline)
-        finally:
-            self._give_back(client)
+        for left in reversed(range(TRIES)):
+            try:
+                if fresh:
+                    return await self._once(head, body, deadline)
+                client = await self._take(deadline, newest)
+                try:
+                    return await self._exchange(client, head, body, deadline, anew=left < TRIES - 1)
+                finally:
+                    self._give_back(client)
+            except Unprocessed:
+                self._recorder.note("goaway")
+                if not left:
+                    raise ExchangeFailed("keepalive_reset", f"the server began with none of {TRIES} tries") from None
+        raise AssertionError("unreachable")
 
     def close(self) -> None:
         """Close every idle connection."""
@@ -65,7 +110,9 @@ class Pool:
         connection.close()
         return response, connection.first_bytes
 
-    async def _exchange(self, client: Client, head: h11.Request, body: bytes | None, deadline: float) -> tuple[Response, bytes]:
+    async def _exchange(self, client: Client, head: h11.Request, body: bytes | None, deadline: float, anew: bool) -> tuple[Response, bytes]:
+        if anew and client.connection is not None:
+            self._drop(client, "goaway")
         if client.connection is not None:
             await client.connection.settle()
             over = client.connection.usable()
@@ -94,7 +141,7 @@ class Pool:
             client.connection.close()
             client.connection = None
 
-    async def _connect(self, deadline: float) -> Connection:
+    async def _connect(self, deadline: float) -> Connection | Http2Connection:
         left = deadline - asyncio.get_running_loop().time()
         if left <= 0:
             raise ExchangeFailed("timeout", "the time was over before a connection was there")

@@ -132,7 +132,8 @@ class Config:
     `rtt` (seconds) models distant clients: they learn of a close by the server only that
     much later, so a request that they send in between is lost, as it would be. 0: as near
     as loopback is. `ca` is a file with the CA that an https URL's certificate must come from;
-    without one it is not checked.
+    without one it is not checked. `http2`: requests go by HTTP/2, as browsers send them;
+    streams stay with HTTP/1.1.
     """
 
     url: str
@@ -153,6 +154,7 @@ class Config:
     seed: int = 1
     allow_container: bool = False
     ca: str | None = None
+    http2: bool = False
     run: str = field(default_factory=lambda: secrets.token_hex(4))
 
     def target(self) -> Target:

@@ -8,10 +8,9 @@ import time
 
 import h11
 
-from .config import Config, Response
+from .config import Response
 from .errors import ExchangeFailed, errno_text
 from .recorder import FIRST_BYTES
-from .secure import context, shaken
 from .target import Target
 
 SETTLE = 20  # turns of the event loop that TLS gets to read what is there
@@ -19,7 +18,7 @@ KEEP_BODY = 4 * 1024 * 1024  # bytes of a body that checks get to see; the rest 
 
 
 class Connection(asyncio.Protocol):
-    """A connection to the target. Use `open_connection`, then `exchange` while `usable()`."""
+    """A connection to the target. Use `clients.open_connection`, then `exchange` while `usable()`."""
 
     def __init__(self, sock: socket.socket, rtt: float = 0.0, secure: bool = False) -> None:
         self._sock = sock
@@ -200,30 +199,6 @@ class Connection(asyncio.Protocol):
     def first_bytes(self) -> bytes:
         """The start of what the last request got."""
         return self._first
-
-
-async def open_connection(config: Config, target: Target, timeout: float) -> Connection:
-    """Connect within `timeout` seconds, with TLS where the target wants it. Raises `ExchangeFailed`; never tries twice."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + timeout
-    sock = await open_socket(target, timeout)
-    made = Connection(sock, config.rtt, target.secure)
-    try:
-        if target.secure:
-            left = max(0.01, until - loop.time())
-            shaking = loop.create_connection(
-                lambda: made, sock=sock, ssl=context(config.ca), server_hostname=config.server_name, ssl_handshake_timeout=left
-            )
-            await shaken(shaking)
-        else:
-            await loop.create_connection(lambda: made, sock=sock)
-    except OSError as exc:  # reset between accept and now
-        sock.close()
-        raise ExchangeFailed("connect_failed", errno_text(exc)) from exc
-    except ExchangeFailed:
-        sock.close()
-        raise
-    return made
 
 
 async def open_socket(target: Target, timeout: float) -> socket.socket:

@@ -21,6 +21,10 @@ class ExchangeFailed(Exception):
         self.first_bytes = first_bytes
 
 
+class Unprocessed(Exception):
+    """The server said that it did not begin with the request (RFC 9113, 6.8 and 8.7): every browser sends it again."""
+
+
 def errno_text(exc: BaseException) -> str:
     """An error of the system in its own words."""
     return getattr(exc, "strerror", None) or type(exc).__name__

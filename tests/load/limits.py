@@ -47,6 +47,8 @@ def validate(config: Config) -> Target:
         raise LoadError(f"fresh={config.fresh} is a share: give a number from 0 to 1.")
     if not 0 <= config.rtt < 10:
         raise LoadError(f"rtt={config.rtt} is in seconds: give a number from 0 to below 10.")
+    if config.http2 and not target.secure:
+        raise LoadError("http2 needs TLS: give an https URL.")
     return target
 
 

@@ -13,8 +13,8 @@ Opened = TypeVar("Opened")
 
 
 @functools.cache
-def context(ca: str | None) -> ssl.SSLContext:
-    """Client settings: HTTP/1.1, and certificates checked against the file ``ca``, or not at all without one.
+def context(ca: str | None, http2: bool = False) -> ssl.SSLContext:
+    """Client settings: HTTP/1.1 or HTTP/2, and certificates checked against the file ``ca``, or not at all without one.
 
     Not checked is right for a load: it goes to loopback and own containers, whose first certificates are self-signed.
     """
@@ -22,7 +22,7 @@ def context(ca: str | None) -> ssl.SSLContext:
     if not ca:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
-    made.set_alpn_protocols(["http/1.1"])
+    made.set_alpn_protocols(["h2" if http2 else "http/1.1"])
     return made
 
 

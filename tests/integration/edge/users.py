@@ -12,8 +12,8 @@ import random
 import sys
 
 import h11
+from load.clients import open_connection
 from load.config import Config
-from load.connection import open_connection
 from load.errors import ExchangeFailed
 
 URL = "http://127.0.0.1/"

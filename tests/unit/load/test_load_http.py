@@ -7,7 +7,7 @@ import time
 
 import pytest
 from load import Config, Shape, default_mix, generate
-from load.connection import open_connection
+from load.clients import open_connection
 from load_servers import OK, Peer, Request, Server, config, free_port, ok, run
 
 SERIAL = {"keepalive": 1, "rate": 20, "seconds": 0.5}  # one client, 50 ms between two requests
