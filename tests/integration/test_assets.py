@@ -5,17 +5,16 @@ from __future__ import annotations
 import functools
 import http.client
 import io
+import json
 import subprocess
+import sys
 import tarfile
 import threading
 import time
 import uuid
 from pathlib import Path
 
-import jinja2
 import pytest
-import yaml
-from ansible.plugins.filter.core import FilterModule
 
 from ansible_collections.steady.deploy.plugins.module_utils.compose.assets import AssetBridge
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DockerCli
@@ -29,7 +28,6 @@ from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 IMAGE = "edgetest"
-NGINX = ROOT / "roles/nginx"
 PORTS = {"one": 20000, "two": 20001}
 HASHED = {"one": "/assets/app.0123456789ab.css", "two": "/assets/app.ba9876543210.css"}
 SERVICES = (Service("web", "web", "x-steady", IMAGE, port=80, assets=Assets("/assets", "/srv/public/assets")),)
@@ -41,18 +39,18 @@ def sh(*argv: str, **options) -> str:
     return done.stdout
 
 
-def vhost() -> str:
-    """What the role makes of an app with assets."""
-    environment = jinja2.Environment(trim_blocks=True, loader=jinja2.FileSystemLoader(NGINX / "templates"), autoescape=False)
-    environment.filters.update(FilterModule().filters())
-    variables = yaml.safe_load((NGINX / "defaults/main.yml").read_text())
+@functools.cache
+def role() -> dict[str, str]:
+    """The role's files for an app with assets, by their names below /etc/nginx."""
     app = {
         "name": "hotel",
         "server_names": ["hotel.test"],
         "routes": [{"path": "/", "service": "web", "stream": False}],
         "assets": [{"path": "/assets/", "service": "web"}],
     }
-    return environment.get_template("app.conf.j2").render(**variables, __nginx_app=app, __nginx_ipv6=False, ansible_managed="")
+    host = {"version": "1.30.0", "openssl": "3.5.0", "user": "www-data", "certificates": {}, "resolvers": []}
+    cases = [{"variables": {"nginx_apps": [app]}, "host": host, "ipv6": False}]
+    return json.loads(sh(sys.executable, str(HERE / "edge/render.py"), input=json.dumps(cases)))[0]["files"]
 
 
 def served(release: str) -> str:
@@ -113,10 +111,9 @@ def site(image, tmp_path):
     mount = f"{tmp_path}/steady-assets:/var/lib/steady-assets:ro"
     sh("docker", "run", "-d", "--rm", "--init", "--name", site.name, "-v", mount, IMAGE)
     try:
-        site.write("/etc/nginx/conf.d/hotel.conf", vhost())
-        # What the role's nginx.conf has beside it.
-        maps = 'include mime.types;\nmap "" $steady_proto { default http; }\nmap "" $steady_app { default ""; }\n'
-        site.write("/etc/nginx/conf.d/a.conf", maps)
+        sh("docker", "exec", site.name, "rm", "/etc/nginx/conf.d/hotel.conf")
+        for name, text in role().items():
+            site.write(f"/etc/nginx/{name}", text)
         for release, port in PORTS.items():
             folder = f"/srv/{release}"
             site.write(f"{folder}{HASHED[release]}", f"style of {release}")
