@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import re
+import socket
+import ssl
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 
-from hotel import ROOT, Host, Played, build
+from hotel import ROOT, Host, Played, acme, build
 from load import Load, Result
 
 # Seconds of load before, between and after the rollouts: what "steady" is measured on.
 QUIET = 6.0
+NAMES = ("hotel.test", "desk.test")
 # Where the picture of the good rollout is left.
 PICTURE = ROOT / ".lab" / "demo" / "rollout.html"
 
@@ -40,17 +44,23 @@ ACTS = (
 def main() -> int:
     """Run the demo. 0 if everything went as it should and no request failed."""
     begun = time.monotonic()
-    host = Host()
-    say("The lab: an engine, a registry, and a Debian host with systemd and SSH")
+    host = Host(certificates="acme")
+    say("The lab: an engine, a registry, a CA that speaks ACME, and a Debian host with systemd and SSH")
     host.up()
+    root = acme(host, *NAMES)
     say("The hotel's images: v1, v2, and v3-broken whose migration fails half way")
     for tag, variant in (("v1", ""), ("v2", ""), ("v3-broken", "failing-migration")):
         build(tag, variant)
     say("ansible-playbook site.yml -i inventories/demo")
     subprocess.run(host.command("site.yml", hotel_version="v1"), env=host.environment(), check=True)
+    host.put("examples/desk/public", "/srv/desk/public")
+    for name in NAMES:
+        seen = certificate(host, name, root)
+        print(f"  https://{name} has a certificate of {seen['issuer']} until {seen['until']}; users check it")
+    print(f"  https://desk.test says: {desk(host)}")
     say("Users arrive: 32 keep-alive clients and some fresh ones, 30 % POST, 3 s requests, a WebSocket, an event stream")
     played: list[Played] = []
-    with Load(host.load(seconds=600)) as load:
+    with Load(host.load(seconds=600, ca=root)) as load:
         time.sleep(QUIET)
         for number, act in enumerate(ACTS):
             print(f"  {act.title}", flush=True)
@@ -63,11 +73,27 @@ def main() -> int:
     tell(result, played)
     wrong = [act.title for act, run in zip(ACTS, played) if run.ok is not act.good] or result.failed or host.version() != ACTS[-1].serves
     print(f"\nA picture of the good rollout: {PICTURE}")
-    print(f"The app runs at http://127.0.0.1:{host.http_port}/ ; `make demo-down` removes every trace.")
+    print(f"The app runs: curl --cacert {root} --connect-to hotel.test:443:127.0.0.1:{host.https_port} https://hotel.test/")
+    print("`make demo-down` removes every trace.")
     print(f"The demo took {time.monotonic() - begun:.0f} s.")
     if wrong:
         print("Something was not as it should be; see above.", file=sys.stderr)
     return 1 if wrong else 0
+
+
+def certificate(host: Host, name: str, root: str) -> dict[str, str]:
+    """Who issued the certificate that is served for a name, and until when it is good. Raises OSError where it is not trusted."""
+    context = ssl.create_default_context(cafile=root)
+    with socket.create_connection((host.address, 443), timeout=10) as sock, context.wrap_socket(sock, server_hostname=name) as secure:
+        found = secure.getpeercert() or {}
+    issuer = {key: value for (pair,) in found["issuer"] for key, value in [pair]}
+    return {"issuer": issuer["commonName"], "until": str(found["notAfter"])}
+
+
+def desk(host: Host) -> str:
+    """What the plain PHP site says, in words."""
+    _status, _headers, body = host.get("/", name="desk.test")
+    return " ".join(re.sub("<[^>]*>", " ", body.decode()).split())
 
 
 def run(host: Host, act: Act, number: int) -> Played:

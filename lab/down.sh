@@ -30,5 +30,5 @@ else
     docker images --filter label=steady.lab.base=1 --format '{{.Repository}}:{{.Tag}}' | remove docker rmi -f
 fi
 # dockerd.log stays: the engine that stays may write to it.
-rm -rf "$LAB_STATE/ssh" "$LAB_STATE/demo" "$LAB_STATE/apt.log"
+rm -rf "$LAB_STATE/ssh" "$LAB_STATE/demo" "$LAB_STATE/acme" "$LAB_STATE/apt.log"
 log "the lab is gone"

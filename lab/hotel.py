@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
+import http.client
 import json
 import os
+import ssl
 import subprocess
 import tempfile
 import time
 import typing as t
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,13 +57,34 @@ def build(tag: str, variant: str = "") -> None:
         subprocess.run(argv, check=True, env={**os.environ, "REGISTRY": REGISTRY}, stdout=subprocess.DEVNULL)
 
 
+def acme(host: Host, *names: str) -> str:
+    """Bring up the lab's CA, lead names to a host, and return the file of the root that its certificates come from."""
+    with one_at_a_time():
+        subprocess.run([str(ROOT / "lab/acme.sh"), host.name, *names], check=True)
+    ask = "import ssl, urllib.request as u; c = ssl._create_unverified_context(); "
+    ask += "print(u.urlopen('https://127.0.0.1:15000/roots/0', context=c).read().decode())"
+    done = subprocess.run(["docker", "exec", "steady-lab-acme", "python3", "-c", ask], check=True, capture_output=True, text=True)
+    file = ROOT / ".lab/acme/root.pem"
+    file.write_text(done.stdout, encoding="ascii")
+    return str(file)
+
+
 @dataclass(frozen=True)
 class Host:
-    """A managed host of the lab, made by ``lab/up.sh NAME SSH_PORT HTTP_PORT``."""
+    """A managed host of the lab, made by ``lab/up.sh NAME SSH_PORT HTTP_PORT``.
+
+    ``certificates`` is where the hotel's certificate comes from: ``acme``, ``self_signed``, or empty for plain HTTP.
+    """
 
     name: str = "steady-lab-host"
     ssh_port: int = 2201
     http_port: int = 8080
+    certificates: str = "self_signed"
+
+    @property
+    def https_port(self) -> int:
+        """The port of this machine that leads to the host's port 443, as lab/up.sh has it."""
+        return self.http_port + 363
 
     def up(self) -> None:
         """Make the host, and the registry beside it, where they are not up."""
@@ -85,7 +106,7 @@ class Host:
 
     def command(self, playbook: str, *args: str, **variables: t.Any) -> list[str]:
         """The argv of a playbook run against this host."""
-        extra = {"ansible_port": self.ssh_port, **variables}
+        extra = {"ansible_port": self.ssh_port, "demo_certificates": self.certificates, **variables}
         return ["ansible-playbook", str(ROOT / playbook), "-i", str(ROOT / "inventories/demo"), "-e", json.dumps(extra), *args]
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -118,16 +139,28 @@ class Host:
         """Go back to the release served before by playbooks/rollback.yml."""
         return self.play("playbooks/rollback.yml", **variables)
 
-    def get(self, path: str, method: str = "GET", body: t.Mapping[str, t.Any] | None = None) -> tuple[int, dict[str, str], bytes]:
+    def get(
+        self, path: str, method: str = "GET", body: t.Mapping[str, t.Any] | None = None, name: str = HOST_NAME
+    ) -> tuple[int, dict[str, str], bytes]:
         """One request through the edge: status, headers in lower case, body."""
         data = json.dumps(body).encode() if body is not None else None
-        headers = {"Host": HOST_NAME, "Content-Type": "application/json", "Connection": "close"}
-        request = urllib.request.Request(f"http://{self.address}{path}", data, headers, method=method)
+        headers = {"Host": name, "Content-Type": "application/json", "Connection": "close"}
+        connection = http.client.HTTPConnection(self.address, 443 if self.certificates else 80, timeout=20)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.status, {key.lower(): value for key, value in answer.headers.items()}, answer.read()
-        except urllib.error.HTTPError as exc:
-            return exc.code, {key.lower(): value for key, value in exc.headers.items()}, exc.read()
+            connection.connect()
+            if self.certificates:
+                connection.sock = _context().wrap_socket(connection.sock, server_hostname=name)
+            connection.request(method, path, data, headers)
+            answer = connection.getresponse()
+            return answer.status, {key.lower(): value for key, value in answer.headers.items()}, answer.read()
+        finally:
+            connection.close()
+
+    def put(self, source: str, target: str) -> None:
+        """Copy a folder of this repository to the host, by Ansible."""
+        argv = ["ansible", "steady", "-i", str(ROOT / "inventories/demo"), "-b", "-m", "ansible.builtin.copy"]
+        argv += ["-a", f"src={ROOT / source}/ dest={target} mode=preserve", "-e", json.dumps({"ansible_port": self.ssh_port})]
+        subprocess.run(argv, check=True, env=self.environment(), stdout=subprocess.DEVNULL)
 
     def version(self) -> str:
         """The version that answers users now."""
@@ -142,7 +175,7 @@ class Host:
             Shape("slow", path="/slow?seconds=3", rate=0.5, timeout=20),
         )
         settings: dict[str, t.Any] = {
-            "url": f"http://{self.address}/",
+            "url": f"{'https' if self.certificates else 'http'}://{self.address}/",
             "host": HOST_NAME,
             "allow_container": True,
             "rate": rate,
@@ -153,6 +186,15 @@ class Host:
             "version": HeaderVersion("X-Hotel-Version"),
         }
         return Config(**{**settings, **changes})
+
+
+@functools.cache
+def _context() -> ssl.SSLContext:
+    """Certificates are not checked here: the first ones of a host are self-signed."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
+    return made
 
 
 def check_version(response: Response) -> str | None:

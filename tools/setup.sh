@@ -77,4 +77,4 @@ rm -rf "$VENV"
     }
 "$VENV/bin/python" -m pip check --disable-pip-version-check >/dev/null || die "the pins in requirements/test.txt contradict each other: see '.venv/bin/pip check'."
 printf '%s\n' "$wanted" >"$STAMP"
-log "ready: $("$VENV/bin/ansible" --version | head -n 1)"
+log "ready: $("$VENV/bin/ansible" --version | sed -n 1p)"

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Sets and removes TXT records in the lab (lab/pebble/dns.py)."""
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ Roll = Callable[[str], Span]
 @pytest.fixture(scope="module")
 def host() -> Iterator[hotel.Host]:
     """A host of the bench's own, with the hotel at the first version. Kept for the next run, unless in CI."""
-    managed = hotel.Host("steady-bench", 2204, 8084)
+    managed = hotel.Host("steady-bench", 2204, 8084, certificates="")
     try:
         managed.up()
         for version in VERSIONS:

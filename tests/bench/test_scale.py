@@ -74,7 +74,7 @@ class Measured(t.NamedTuple):
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[hotel.Host]:
-    managed = hotel.Host("steady-bench", 2204, 8084)
+    managed = hotel.Host("steady-bench", 2204, 8084, certificates="")
     try:
         managed.up()
         hotel.build("v1")

@@ -42,6 +42,15 @@ def test_ten_rollouts_in_a_row_are_not_noticed(host: Host, unseen: str) -> None:
         assert len(seen) == 2 and version in seen, f"rollout {number} to {version}: {seen}"
 
 
+def test_browsers_that_speak_http2_notice_nothing(host: Host, unseen: str) -> None:
+    with Users(host, http2=True) as users:
+        done = host.deploy(unseen, app_stream_drain_timeout=1)
+        assert done.ok, done.output[-4000:]
+        assert done.rollout["drained"]["requests_cut"] == 0, done.rollout["drained"]
+        result = users.check()
+    assert result.connections["goaway"] > 0, "the reload ended no connection: this test shows nothing"
+
+
 def test_a_long_request_to_the_old_release_is_waited_for(host: Host, unseen: str) -> None:
     done: list[Played] = []
     with Killer(host, "job", number=0) as before_the_shift:

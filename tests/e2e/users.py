@@ -25,10 +25,10 @@ class Users:
     two releases, and at no moment two schedulers ran.
     """
 
-    def __init__(self, host: Host, rate: float = 60, seconds: float = 900, patience: float | None = None) -> None:
+    def __init__(self, host: Host, rate: float = 60, seconds: float = 900, patience: float | None = None, http2: bool = False) -> None:
         """``patience``: how many seconds they wait for an answer, where a test makes them wait longer than usual."""
         self._host = host
-        config = host.load(rate=rate, seconds=seconds)
+        config = host.load(rate=rate, seconds=seconds, http2=http2)
         config = replace(config, shapes=(*config.shapes, *JOBS))
         self._load = Load(_patient(config, patience) if patience else config)
         self._since = 0

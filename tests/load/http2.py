@@ -17,6 +17,8 @@ from .connection import KEEP_BODY
 from .errors import ExchangeFailed, Unprocessed, errno_text
 from .recorder import FIRST_BYTES
 
+GOAWAY_WHILE_OPEN = (h2.connection.ConnectionState.CLIENT_OPEN, h2.connection.ConnectionInputs.RECV_GOAWAY)
+
 
 class Http2Connection(asyncio.Protocol):
     """Like `connection.Connection`, over HTTP/2. ``exchange`` raises `Unprocessed` besides."""
@@ -24,6 +26,9 @@ class Http2Connection(asyncio.Protocol):
     def __init__(self, rtt: float = 0.0) -> None:
         self._rtt = rtt
         self._http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="latin-1"))
+        # h2 takes a GOAWAY for the end of the connection, but what was begun before it is still answered (RFC 9113, 6.8).
+        machine = self._http.state_machine
+        machine._transitions = {**machine._transitions, GOAWAY_WHILE_OPEN: (None, h2.connection.ConnectionState.CLIENT_OPEN)}
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[Response] | None = None
         self._stream = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 
 import pytest
 
@@ -12,14 +13,20 @@ APP = "tiny-app"
 
 @pytest.fixture(scope="module")
 def port(host):
-    """The port of this machine that leads to the host's port 80."""
-    return host.ansible.get_variables()["molecule_http_port"]
+    """The port of this machine that leads to the host's port 443."""
+    return host.ansible.get_variables()["molecule_https_port"]
 
 
-def ask(port, name="tiny.test", path="/"):
-    """Status, headers and body of one request, as a user sees it."""
+def ask(port, name="tiny.test", path="/", secure=True):
+    """Status, headers and body of one request, as a user sees it. The certificate is self-signed."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
+        if secure:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            connection.connect()
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=name)
         connection.request("GET", path, headers={"Host": name})
         answer = connection.getresponse()
         return answer.status, dict(answer.getheaders()), answer.read().decode()
@@ -30,8 +37,9 @@ def ask(port, name="tiny.test", path="/"):
 def asked_on_host(host, path="/"):
     """The headers of one request from the host itself."""
     code = (
-        "import json, urllib.request as u; r = u.Request('http://127.0.0.1" + path + "', headers={'Host': 'tiny.test'}); "
-        "print(json.dumps(dict(u.urlopen(r, timeout=5).headers)))"
+        "import http.client as h, json, ssl; c = h.HTTPConnection('127.0.0.1', 443, timeout=5); c.connect(); "
+        "c.sock = ssl._create_unverified_context().wrap_socket(c.sock, server_hostname='tiny.test'); "
+        "c.request('GET', '" + path + "', headers={'Host': 'tiny.test'}); print(json.dumps(dict(c.getresponse().headers)))"
     )
     return json.loads(host.check_output("python3 -c %s", code))
 
@@ -76,9 +84,34 @@ def test_environment_arrives_unchanged(port, host):
     assert json.loads(body)["odd"] == wanted
 
 
-def test_unknown_host_names_are_refused(port):
-    with pytest.raises(http.client.RemoteDisconnected):
+def test_unknown_host_names_are_refused(host, port):
+    with pytest.raises(ssl.SSLError):
         ask(port, name="other.test")
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(host.ansible.get_variables()["molecule_http_port"], name="other.test", secure=False)
+
+
+def test_plain_http_leads_to_https(host):
+    status, headers, _body = ask(host.ansible.get_variables()["molecule_http_port"], path="/x?y=1", secure=False)
+    assert (status, headers["Location"]) == (308, "https://tiny.test/x?y=1")
+
+
+def test_plain_php_beside_it(port):
+    status, _headers, body = ask(port, name="desk.test")
+    assert status == 200 and "as desk" in body, body
+
+
+@pytest.mark.parametrize("service", ["mariadb", "redis-server", "steady-tls.timer", "steady-firewall", "docker", "nginx"])
+def test_everything_runs(host, service):
+    with host.sudo():
+        assert host.run("systemctl is-active %s", service).stdout.strip() == "active"
+
+
+@pytest.mark.parametrize("number", [3306, 6379])
+def test_databases_listen_on_loopback_only(host, number):
+    with host.sudo():
+        lines = host.check_output("ss --tcp --listening --numeric --no-header 'sport = :%s'", number).splitlines()
+    assert lines and all(line.split()[3].startswith("127.0.0.1:") for line in lines), lines
 
 
 def test_vhost_says_which_release_it_serves(host):

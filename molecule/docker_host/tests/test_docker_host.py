@@ -74,7 +74,7 @@ def test_no_forwarder_and_yet_a_port(host):
         )
         try:
             answer = ""
-            for _ in range(40):
+            for dummy in range(40):
                 answer = host.run(
                     "python3 -c \"import urllib.request as u; print(u.urlopen('http://127.0.0.1:20900/', timeout=2).status)\""
                 ).stdout

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What the host has, one "key value" line each.
 # Arguments: the wished version or nothing, the socket's group or nothing, the users as "user:group ...", the extensions.
 wished=$1 socket_group=$2 users=$3 extensions=$4

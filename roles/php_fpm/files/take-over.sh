@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Brings the configuration on the disk into force, or the last one that was.
 # Arguments: PHP's version, the seconds a reload waits for requests, the sockets' group.
 version=$1 patience=$((($2 + 15) * 5)) group=$3

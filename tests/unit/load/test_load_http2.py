@@ -21,7 +21,8 @@ CMD ["nginx"]
 CONFIG = (
     "worker_processes 2; daemon off; events { worker_connections 4096; } "
     "http { access_log off; ssl_certificate cert.pem; ssl_certificate_key key.pem; "
-    "server { listen 443 ssl; http2 on; keepalive_requests 1000000; location / { return 200 ok; } } }"
+    "server { listen 443 ssl; http2 on; keepalive_requests 1000000; location / { return 200 ok; } "
+    "location /slow { alias /usr/bin/; limit_rate 2m; } } }"
 )
 
 
@@ -46,7 +47,7 @@ def nginx():
 
 
 def under_load(url: str, name: str, reloads: int, **changes):
-    mix = default_mix(post="/book", body="x" * 100_000)
+    mix = default_mix(post="/book", body="x" * 100_000, slow="/slow/perl")
     config = Config(url=url, shapes=mix, rate=150, seconds=60, host="hotel.test", keepalive=32, http2=True, **changes)
     with Load(config) as load:
         time.sleep(2)
@@ -71,7 +72,9 @@ def test_a_server_that_dies_is_a_failure(nginx):
     config = Config(url=url, shapes=(Shape("get"),), rate=300, seconds=30, keepalive=32, http2=True, timeout=2, rtt=0.05)
     with Load(config) as load:
         time.sleep(1)
-        docker("exec", name, "sh", "-c", "for p in /proc/[0-9]*; do grep -q '[n]ginx: worker' $p/cmdline && kill -9 ${p#/proc/}; done; true")
+        docker(
+            "exec", name, "sh", "-c", "for p in /proc/[0-9]*; do grep -q '[n]ginx: worker' $p/cmdline && kill -9 ${p#/proc/}; done; true"
+        )
         time.sleep(1)
         result = load.stop()
     assert not result.clean
