@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import http.client
 import io
-import json
 import subprocess
-import sys
 import tarfile
 import threading
 import time
@@ -15,6 +13,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from integration.roles import nginx
 
 from ansible_collections.steady.deploy.plugins.module_utils.compose.assets import AssetBridge
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DockerCli
@@ -49,8 +48,7 @@ def role() -> dict[str, str]:
         "assets": [{"path": "/assets/", "service": "web"}],
     }
     host = {"version": "1.30.0", "openssl": "3.5.0", "user": "www-data", "certificates": {}, "resolvers": []}
-    cases = [{"variables": {"nginx_apps": [app]}, "host": host, "ipv6": False}]
-    return json.loads(sh(sys.executable, str(HERE / "edge/render.py"), input=json.dumps(cases)))[0]["files"]
+    return nginx([{"nginx_apps": [app], "__nginx_host": host, "ansible_facts": {"lo": {}}}])[0]["files"]
 
 
 def served(release: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import typing as t
 from pathlib import Path
 
 import pytest
+from integration.roles import rendered
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -130,12 +130,9 @@ def base_images():
 
 def render(cases: list[dict[str, t.Any]], *look: str) -> list[dict[str, t.Any]]:
     """The files and refusals of each set of variables."""
-    given = [{"variables": case, "look": list(look)} for case in cases]
-    done = subprocess.run(
-        [sys.executable, str(HERE / "php_render.py")], input=json.dumps(given), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    known = {"__php_fpm_look": {"stdout_lines": list(look)}, "ansible_facts": {"memtotal_mb": 2048}}
+    files = "{{ [] if __php_fpm_refusals else __php_fpm_files }}"
+    return rendered("php_fpm", [{**known, **case} for case in cases], files=files, refusals="{{ __php_fpm_refusals }}")
 
 
 def test_every_set_of_variables_passes_php_fpm(machine):

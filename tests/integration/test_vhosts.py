@@ -12,7 +12,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from integration.edge.host import HERE, machine
+from integration.edge.host import machine
+from integration.roles import nginx
 
 from ansible_collections.steady.deploy.plugins.module_utils.nginx.upstreams import completed
 from ansible_collections.steady.deploy.plugins.module_utils.nginx.wish import Settings, refused
@@ -127,10 +128,16 @@ SKIPPED = "try_files_is_evil_too"
 def files() -> dict[str, dict[str, str]]:
     """Set -> file -> text."""
     usual = {"version": "1.30.6", "openssl": "3.5.4", "user": "www-data", "certificates": {}, "resolvers": []}
-    cases = [{"variables": SETS[name], "host": {**usual, **HOSTS.get(name, {})}, "ipv6": name != "no-ipv6"} for name in SETS]
-    done = subprocess.run([sys.executable, str(HERE / "render.py")], input=json.dumps(cases), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    answers = json.loads(done.stdout)
+    answers = nginx(
+        [
+            {
+                **SETS[name],
+                "__nginx_host": {**usual, **HOSTS.get(name, {})},
+                "ansible_facts": {"lo": {"ipv6": []} if name != "no-ipv6" else {}},
+            }
+            for name in SETS
+        ]
+    )
     return {
         name: {
             **answer["files"],

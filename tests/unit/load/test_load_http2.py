@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 
 import pytest
 from load import Config, Load, Shape, default_mix, render
+from load_nginx import docker, serving
 
 IMAGE = "loadtest-nginx-tls"
 DOCKERFILE = """\
@@ -26,24 +25,11 @@ CONFIG = (
 )
 
 
-def docker(*arguments: str, **options) -> str:
-    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True, **options).stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def nginx():
-    """(container, URL) of an Nginx as Debian 13 has it."""
-    try:
-        docker("image", "inspect", "debian:trixie")
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no Docker engine with the image debian:trixie (lab/engine.sh and lab/base-image.sh make both)")
-    docker("build", "-q", "-t", IMAGE, "-", input=DOCKERFILE.format(config=CONFIG), timeout=240)
-    name = f"loadtest-nginx-tls-{os.getpid()}"
-    docker("run", "-d", "--rm", "--name", name, "-p", "127.0.0.1:0:443", IMAGE)
-    try:
-        yield name, f"https://{docker('port', name, '443/tcp')}/"
-    finally:
-        docker("rm", "-f", name)
+    """(container, URL) of an Nginx without keepalive_min_timeout."""
+    with serving(IMAGE, DOCKERFILE.format(config=CONFIG), 443) as (name, address):
+        yield name, f"https://{address}/"
 
 
 def under_load(url: str, name: str, reloads: int, **changes):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from load import Config, Load, default_mix, render
+from load_nginx import docker, serving
 
 IMAGE = "loadtest-nginx"
 DOCKERFILE = """\
@@ -24,24 +23,11 @@ CONFIG = (
 )
 
 
-def docker(*arguments: str, **options) -> str:
-    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True, **options).stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def nginx():
-    """(container, URL) of an Nginx as Debian 13 has it, without keepalive_min_timeout."""
-    try:
-        docker("image", "inspect", "debian:trixie")
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no Docker engine with the image debian:trixie (lab/engine.sh and lab/base-image.sh make both)")
-    docker("build", "-q", "-t", IMAGE, "-", input=DOCKERFILE.format(config=CONFIG), timeout=240)
-    name = f"loadtest-nginx-{os.getpid()}"
-    docker("run", "-d", "--rm", "--name", name, "-p", "127.0.0.1:0:80", IMAGE)
-    try:
-        yield name, f"http://{docker('port', name, '80/tcp')}/"
-    finally:
-        docker("rm", "-f", name)
+    """(container, URL) of an Nginx without keepalive_min_timeout."""
+    with serving(IMAGE, DOCKERFILE.format(config=CONFIG), 80) as (name, address):
+        yield name, f"http://{address}/"
 
 
 def reload_nginx(name: str) -> None:
