@@ -10,5 +10,5 @@ $open = (int) date('G') >= 7 && (int) date('G') < 23;
 <title>Desk</title>
 <link rel="stylesheet" href="/desk.css">
 <h1>The desk is <?= $open ? 'open' : 'closed' ?></h1>
-<p>Served by PHP <?= PHP_MAJOR_VERSION . '.' . PHP_MINOR_VERSION ?> as the user <?= htmlspecialchars(get_current_user()) ?>.</p>
+<p>Served by PHP <?= PHP_MAJOR_VERSION . '.' . PHP_MINOR_VERSION ?> as the user <?= htmlspecialchars(posix_getpwuid(posix_geteuid())['name']) ?>.</p>
 </html>
