@@ -107,7 +107,7 @@ def test_everything_runs(host, service):
         assert host.run("systemctl is-active %s", service).stdout.strip() == "active"
 
 
-@pytest.mark.parametrize("number", [3306, 6379])
+@pytest.mark.parametrize("number", ["3306", "6379"])
 def test_databases_listen_on_loopback_only(host, number):
     with host.sudo():
         lines = host.check_output("ss --tcp --listening --numeric --no-header 'sport = :%s'", number).splitlines()
