@@ -28,6 +28,9 @@ _SECONDS = 900
 _PROBLEM = re.compile(r"^\s*(?:Domain|Identifier):\s*(\S+)\s*\n\s*Type:\s*(\S+)\s*\n\s*Detail:\s*(.+?)\s*$", re.MULTILINE)
 _STUMBLED = "AttributeError: can't set attribute"
 _ANSWER = re.compile(r"acme\.messages\.Error: (urn:\S+ :: .+)")
+# A CA may refuse any nonce, and wants to be asked again then (RFC 8555, 6.5). certbot asks once more only.
+_BAD_NONCE = re.compile(r"badNonce|invalid anti-replay nonce", re.IGNORECASE)
+_NONCES = 3
 _ACCOUNT_LOST = re.compile(r"accountDoesNotExist|Account .*(?:does not exist|not found)|unable to find existing account", re.IGNORECASE)
 
 
@@ -96,7 +99,10 @@ class Certbot:
             "20",
             *places,
         )
-        done = self._runner.run(whole, env=env, timeout=_SECONDS)
+        for left in reversed(range(_NONCES)):
+            done = self._runner.run(whole, env=env, timeout=_SECONDS)
+            if done.rc == 0 or not left or not _BAD_NONCE.search(done.stdout + done.stderr):
+                break
         if done.rc == 127:
             raise CertificateError("certbot is not installed: run the role tls, which brings it")
         return done

@@ -277,6 +277,15 @@ def test_a_forgotten_account_is_made_anew(shop, monkeypatch):
     assert not os.path.exists(f"{shop.paths.state}/certbot/accounts")
 
 
+@pytest.mark.parametrize(("refusals", "rc"), [(2, 0), (3, 1)])
+def test_a_refused_nonce_is_asked_for_again(shop, monkeypatch, refusals, rc):
+    real = shop._certbot
+    says = [Completed(("certbot",), 1, "", "JWS has an invalid anti-replay nonce: abc")] * refusals
+    monkeypatch.setattr(shop, "_certbot", lambda argv: says.pop() if says else real(argv), raising=False)
+    assert shop.command("renew", "--force", "shop")[0] == rc
+    assert not says
+
+
 def test_a_folder_of_somebody_else_stays(world):
     folder = Path(world.paths.pairs, "shop")
     folder.mkdir(parents=True)
