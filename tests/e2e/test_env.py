@@ -91,6 +91,8 @@ def test_secrets_are_rotated_unnoticed(host: Host, fresh: None) -> None:
     back = host.deploy(version, app_stream_drain_timeout=1)
     assert back.ok and back.rollout["changed"], back.output[-4000:]
     assert look(host).served == before.served
+    # What is kept now has a password that is no more: no release to go back to for the next test.
+    assert host.deploy("v3" if version == "v2" else "v2", app_stream_drain_timeout=1).ok
 
 
 def test_a_secret_without_a_new_value_is_not_rotated(host: Host, fresh: None) -> None:
