@@ -11,16 +11,6 @@ set -euo pipefail
 cd "$(dirname "$0")"
 source ./lib.sh
 
-acme_ready() {
-    for _ in $(seq 120); do
-        docker exec steady-lab-acme bash -c 'exec 3<>/dev/tcp/127.0.0.1/14000' 2>/dev/null && return
-        sleep 0.25
-    done
-    log "Pebble does not answer:" >&2
-    docker logs --tail 20 steady-lab-acme >&2
-    return 1
-}
-
 # Docker takes further names of a container only where it is plugged in.
 lead_to() {
     local host=$1 name
@@ -44,7 +34,7 @@ lab_network
 lab_image steady-lab-acme pebble
 lab_discard_outdated steady-lab-acme steady-lab-acme
 lab_container steady-lab-acme steady-lab-acme --network-alias acme.lab
-acme_ready
+lab_listening steady-lab-acme 14000
 install -d "$LAB_STATE/acme"
 docker exec steady-lab-acme cat /pebble/ca.pem >"$LAB_STATE/acme/ca.pem.$$"
 mv "$LAB_STATE/acme/ca.pem.$$" "$LAB_STATE/acme/ca.pem"

@@ -51,6 +51,18 @@ lab_discard_outdated() {
     [ $# -lt 3 ] || docker volume rm -f "$3" >/dev/null
 }
 
+# lab_listening NAME PORT: waits until a container of the lab listens, or shows the end of its log.
+lab_listening() {
+    local name=$1 port=$2
+    for _ in $(seq 120); do
+        docker exec "$name" bash -c "exec 3<>/dev/tcp/127.0.0.1/$port" 2>/dev/null && return
+        sleep 0.25
+    done
+    log "$name does not answer on port $port:" >&2
+    docker logs --tail 20 "$name" >&2
+    return 1
+}
+
 # lab_container NAME IMAGE [docker run option...]: runs a container of the lab, or starts the one that is there.
 lab_container() {
     local name=$1 image=$2

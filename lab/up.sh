@@ -68,16 +68,6 @@ host_ready() {
         "$(docker exec "$NAME" cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub)" >>"$SSH_DIR/known_hosts"
 }
 
-registry_ready() {
-    for _ in $(seq 60); do
-        docker exec steady-lab-registry bash -c 'exec 3<>/dev/tcp/127.0.0.1/5000' 2>/dev/null && return
-        sleep 0.25
-    done
-    log "the registry does not answer:" >&2
-    docker logs --tail 20 steady-lab-registry >&2
-    return 1
-}
-
 ./engine.sh
 ./base-image.sh
 [ "$SUITE" = trixie ] || ./base-image.sh "$SUITE"
@@ -86,6 +76,6 @@ lab_network
 docker volume create --label "$LAB_LABEL" steady-lab-registry >/dev/null
 registry_up
 host_up
-registry_ready
+lab_listening steady-lab-registry 5000
 host_ready
 log "host $NAME: ssh 127.0.0.1:$SSH_PORT, http 127.0.0.1:$HTTP_PORT, https 127.0.0.1:$HTTPS_PORT; registry 127.0.0.1:5000"

@@ -32,6 +32,19 @@ def write_atomic(path: str, text: str, mode: int = 0o644) -> None:
     sync_folder(folder)
 
 
+def put_text(path: str, text: str | None, mode: int = 0o644) -> None:
+    """Make the file what it is to be: ``text``, in a folder that is made where it is missing, or no file at all."""
+    if text is None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        return
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        os.makedirs(folder)
+        os.chmod(folder, 0o755)
+    write_atomic(path, text, mode)
+
+
 def sync_folder(folder: str) -> None:
     """Make renames and removals in ``folder`` durable."""
     handle = os.open(folder, os.O_RDONLY)

@@ -6,14 +6,13 @@ service does not take over makes way for the former one."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import CommandError, SpecError
-from ansible_collections.steady.deploy.plugins.module_utils.core.files import write_atomic
+from ansible_collections.steady.deploy.plugins.module_utils.core.files import put_text, write_atomic
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed, Runner
 
 # Seconds a command may take.
@@ -112,13 +111,13 @@ def validate(changes: t.Sequence[Change], runner: Runner, scratch: str) -> None:
 def bring_about(changes: t.Sequence[Change], runner: Runner) -> None:
     """Write and apply each change. Raises CommandError for one that can't be applied, which then is as it was before."""
     for change in changes:
-        _put(change.wanted.path, change.wanted.content, change.wanted.mode)
+        put_text(change.wanted.path, change.wanted.content, change.wanted.mode)
         if not change.wanted.apply:
             continue
         done = runner.run(change.wanted.apply, timeout=_PATIENCE)
         if done.rc != 0:
             former = change.found
-            _put(change.wanted.path, former.content if former else None, former.mode if former else 0)
+            put_text(change.wanted.path, former.content if former else None, former.mode if former else 0)
             runner.run(change.wanted.apply, timeout=_PATIENCE)
             raise _refused(f"{change.wanted.path} was put back to what it was, because the new one could not be applied", done)
 
@@ -132,18 +131,6 @@ def _look(path: str) -> Found | None:
         return None
     regular = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_gid == os.getegid()
     return Found(content, stat.S_IMODE(status.st_mode), regular)
-
-
-def _put(path: str, content: str | None, mode: int) -> None:
-    if content is None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        return
-    folder = os.path.dirname(path)
-    if not os.path.isdir(folder):
-        os.makedirs(folder)
-        os.chmod(folder, 0o755)
-    write_atomic(path, content, mode)
 
 
 def _refused(message: str, done: Completed, candidate: str = "", path: str = "") -> CommandError:

@@ -10,7 +10,8 @@ import re
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Runner
-from ansible_collections.steady.deploy.plugins.module_utils.edge.nginx_config import problem
+from ansible_collections.steady.deploy.plugins.module_utils.edge.nginx_program import NginxProgram
+from ansible_collections.steady.deploy.plugins.module_utils.edge.proc import Proc
 from ansible_collections.steady.deploy.plugins.module_utils.nginx.listen import clashes, holders, parse
 
 _TIMEOUT = 60.0
@@ -30,13 +31,8 @@ def program(runner: Runner) -> dict[str, t.Any]:
         "version": _first(r"nginx/([0-9.]+)", said, ""),
         "openssl": openssl[-1] if openssl else "",
         "user": _first(r"--user=(\S+)", said, "www-data"),
-        "problem": _problem(runner),
+        "problem": str(NginxProgram(runner, Proc(), "nginx").broken() or ""),
     }
-
-
-def _problem(runner: Runner) -> str:
-    done = runner.run(["nginx", "-t"], timeout=_TIMEOUT)
-    return "" if done.rc == 0 else str(problem(done.stderr))
 
 
 def _first(pattern: str, text: str, otherwise: str) -> str:

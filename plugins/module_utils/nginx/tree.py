@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import tempfile
@@ -13,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import EdgeError
-from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text, write_atomic
+from ansible_collections.steady.deploy.plugins.module_utils.core.files import put_text, read_text
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Runner
 from ansible_collections.steady.deploy.plugins.module_utils.edge.nginx_config import problem
 
@@ -74,22 +73,10 @@ def attempt(runner: Runner, root: str, changes: t.Sequence[Change]) -> None:
 def put(root: str, changes: t.Sequence[Change]) -> None:
     """Write and remove the files."""
     for change in changes:
-        _write(os.path.join(root, change.name), change.text)
+        put_text(os.path.join(root, change.name), change.text)
 
 
 def put_back(root: str, changes: t.Sequence[Change]) -> None:
     """Make the files what they were."""
     for change in reversed(changes):
-        _write(os.path.join(root, change.name), change.former)
-
-
-def _write(path: str, text: str | None) -> None:
-    if text is None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        return
-    folder = os.path.dirname(path)
-    if not os.path.isdir(folder):
-        os.mkdir(folder)
-        os.chmod(folder, 0o755)
-    write_atomic(path, text)
+        put_text(os.path.join(root, change.name), change.former)
