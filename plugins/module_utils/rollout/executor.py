@@ -133,7 +133,9 @@ class Executor:
             except GateError as exc:
                 self._failures.allow(step, exc)
                 self.warnings.append(f"{exc.message}; it was left out and stopped, as max_failure_ratio and failure_action allow")
-        self._lookout.ready(self._failures.of_step(step))
+        # What is gone back to is not watched: an end to the way back would help nobody.
+        if not self._undoes:
+            self._lookout.ready(self._failures.of_step(step))
 
     def _stop(self, step: s.Step) -> None:
         spared: list[int] = []
@@ -195,7 +197,7 @@ class Executor:
     def _while_draining(self, step: s.Step, flight: Flight) -> None:
         self._journal.tell("drain", requests=flight.requests, streams=flight.streams, clients=flight.clients)
         self._lookout.look()
-        # Not while the rollout is undone: then no container is watched either.
+        # Before the first gate, and while the rollout is undone, no container is watched and no traffic judged.
         if self._judge_traffic and self._lookout:
             self._judge_traffic(step)
 

@@ -276,6 +276,22 @@ def test_the_watch_lasts_its_time_after_the_shift(tmp_path):
     assert 1003.9 <= host.clock.time <= 1004.3
 
 
+def test_a_release_that_users_fare_badly_with_is_gone_back_from_whatever_they_meet_on_the_way(tmp_path):
+    host = Host(tmp_path, watch=5.0)
+    host.edge.drain_takes = 1.0
+
+    def badly(step):
+        if step.action == "watch" or "start old queue" in host.faults.log:
+            raise GateError("release new is slow")
+
+    host.judge_traffic = badly
+    # The old workers are there no more by then: the way back starts them, and waits until they are ready.
+    failure = host.fails()
+    assert failure.message == "release new is slow. Undone: release old serves as before"
+    assert "hold old queue clock" in host.faults.log
+    assert host.backend.running(*LONG_RUNNING) == ALL_OF_OLD
+
+
 def test_a_full_disk_is_undone_and_told(host, monkeypatch):
     write, full = os.write, []
 
