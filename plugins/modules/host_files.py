@@ -13,7 +13,7 @@ version_added: 0.1.0
 author:
   - steady.deploy contributors (@steady)
 description:
-  - Writes whole files that belong to the user who runs the module, root as a rule. Folders that are missing are made.
+  - Writes whole files. Folders that are missing are made.
   - All files are compared in one call, which is much faster than a task for each of them.
   - Every candidate is validated before the first file is written. A file that can't be applied makes way for the former one.
 extends_documentation_fragment:
@@ -45,6 +45,12 @@ options:
         description: Permissions as an octal number.
         type: str
         default: "0644"
+      owner:
+        description: The user it belongs to, by default the one who runs the module, root as a rule.
+        type: str
+      group:
+        description: The group it belongs to, by default that of the user who runs the module.
+        type: str
       state:
         description: Whether the file is there. V(untouched) leaves it as it is, which saves a condition around a list of files.
         type: str
@@ -111,6 +117,8 @@ def main():
                     "path": {"type": "path", "required": True},
                     "content": {"type": "str"},
                     "mode": {"type": "str", "default": "0644"},
+                    "owner": {"type": "str"},
+                    "group": {"type": "str"},
                     "state": {"type": "str", "choices": ["present", "absent", "untouched"], "default": "present"},
                     "validate": {"type": "list", "elements": "str", "default": []},
                     "apply": {"type": "list", "elements": "str", "default": []},
@@ -129,11 +137,11 @@ def main():
         module.fail_json(msg=exc.message, **exc.facts)
     except OSError as exc:
         module.fail_json(msg=f"{exc.filename}: {exc.strerror}")
-    module.exit_json(
-        changed=bool(changes),
-        paths=[change.wanted.path for change in changes],
-        diff=[change.diff() for change in changes],
-    )
+    result = {"changed": bool(changes), "paths": [change.wanted.path for change in changes]}
+    # A play's --diff shows what a module returns, even of a task that says `diff: false`.
+    if module._diff:
+        result["diff"] = [change.diff() for change in changes]
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,10 @@ problem:
   description: What Nginx finds wrong with its configuration, empty where nothing.
   returned: success
   type: str
+service:
+  description: Whether Nginx's service runs, now and after a reboot.
+  returned: success
+  type: bool
 missing_packages:
   description: Those of O(packages) that are not installed.
   returned: success
@@ -138,6 +142,7 @@ def main():
     module.exit_json(
         changed=False,
         **look.program(runner),
+        service=look.service(runner),
         missing_packages=look.missing_packages(runner, wish["packages"]) if wish["packages"] else [],
         vhosts_of_others=look.vhosts_of_others(wish["root"]),
         example_vhost=look.example_vhost(runner, wish["root"], lambda path: module.md5(path) if os.path.isfile(path) else None),

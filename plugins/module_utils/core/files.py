@@ -9,8 +9,12 @@ import contextlib
 import os
 
 
-def write_atomic(path: str, text: str, mode: int = 0o644) -> None:
-    """Replace ``path`` by ``text`` in one step that survives a crash: write beside it, fsync, rename, fsync the folder."""
+def write_atomic(path: str, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
+    """Replace ``path`` by ``text`` in one step that survives a crash: write beside it, fsync, rename, fsync the folder.
+
+    ``owner`` is the user's and the group's number, by default who runs this. Bytes that are no UTF-8 are in ``text`` as
+    surrogates, as ``errors="surrogateescape"`` reads them.
+    """
     folder, name = os.path.split(path)
     # Always the same name: what a kill in the middle left behind goes with the next write. One run at a time writes it.
     temporary = os.path.join(folder, f".steady-{name}")
@@ -18,9 +22,11 @@ def write_atomic(path: str, text: str, mode: int = 0o644) -> None:
         os.unlink(temporary)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(text)
             stream.flush()
+            if owner is not None:
+                os.fchown(stream.fileno(), *owner)
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
         os.replace(temporary, path)
@@ -32,7 +38,7 @@ def write_atomic(path: str, text: str, mode: int = 0o644) -> None:
     sync_folder(folder)
 
 
-def put_text(path: str, text: str | None, mode: int = 0o644) -> None:
+def put_text(path: str, text: str | None, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
     """Make the file what it is to be: ``text``, in a folder that is made where it is missing, or no file at all."""
     if text is None:
         with contextlib.suppress(FileNotFoundError):
@@ -42,7 +48,7 @@ def put_text(path: str, text: str | None, mode: int = 0o644) -> None:
     if not os.path.isdir(folder):
         os.makedirs(folder)
         os.chmod(folder, 0o755)
-    write_atomic(path, text, mode)
+    write_atomic(path, text, mode, owner)
 
 
 def sync_folder(folder: str) -> None:

@@ -6,7 +6,9 @@ service does not take over makes way for the former one."""
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import stat
 import typing as t
 from dataclasses import dataclass
@@ -21,22 +23,28 @@ _PATIENCE = 120.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file as it should be. ``content`` None: absent. ``validate`` is argv with ``%s`` for the candidate; ``apply`` argv."""
+    """A file as it should be. ``content`` None: absent. ``validate`` is argv with ``%s`` for the candidate; ``apply`` argv.
+
+    ``owner`` and ``group`` are names; without them the file belongs to who runs this.
+    """
 
     path: str
     content: str | None
     mode: int = 0o644
     validate: tuple[str, ...] = ()
     apply: tuple[str, ...] = ()
+    owner: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file as it is: its text, its permissions, and whether it belongs to who runs this and is no link."""
+    """A file as it is: its text, its permissions, the numbers of its user and its group, and whether it is no link."""
 
     content: str
     mode: int
-    own: bool
+    owner: tuple[int, int]
+    regular: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,19 +84,20 @@ def parse(raw: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Wanted, ...]:
         except ValueError:
             raise SpecError(f"files: the mode '{entry['mode']}' of '{path}' is not an octal number as 0644.") from None
         content = None if absent else entry["content"]
-        files.append(Wanted(path, content, mode, tuple(entry["validate"]), tuple(entry["apply"])))
+        told = (tuple(entry["validate"]), tuple(entry["apply"]), entry["owner"] or "", entry["group"] or "")
+        files.append(Wanted(path, content, mode, *told))
     return tuple(files)
 
 
 def compare(files: t.Sequence[Wanted]) -> tuple[Change, ...]:
-    """What has to change, in the order given."""
+    """What has to change, in the order given. Raises SpecError for a user or group that is not there."""
     changes = []
     for wanted in files:
         found = _look(wanted.path)
         if wanted.content is None:
             same = found is None
         else:
-            same = found == Found(wanted.content, wanted.mode, own=True)
+            same = found == Found(wanted.content, wanted.mode, _owner(wanted))
         if not same:
             changes.append(Change(wanted, found))
     return tuple(changes)
@@ -111,15 +120,16 @@ def validate(changes: t.Sequence[Change], runner: Runner, scratch: str) -> None:
 def bring_about(changes: t.Sequence[Change], runner: Runner) -> None:
     """Write and apply each change. Raises CommandError for one that can't be applied, which then is as it was before."""
     for change in changes:
-        put_text(change.wanted.path, change.wanted.content, change.wanted.mode)
-        if not change.wanted.apply:
+        wanted = change.wanted
+        put_text(wanted.path, wanted.content, wanted.mode, None if wanted.content is None else _owner(wanted))
+        if not wanted.apply:
             continue
-        done = runner.run(change.wanted.apply, timeout=_PATIENCE)
+        done = runner.run(wanted.apply, timeout=_PATIENCE)
         if done.rc != 0:
             former = change.found
-            put_text(change.wanted.path, former.content if former else None, former.mode if former else 0)
-            runner.run(change.wanted.apply, timeout=_PATIENCE)
-            raise _refused(f"{change.wanted.path} was put back to what it was, because the new one could not be applied", done)
+            put_text(wanted.path, former.content if former else None, former.mode if former else 0, former.owner if former else None)
+            runner.run(wanted.apply, timeout=_PATIENCE)
+            raise _refused(f"{wanted.path} was put back to what it was, because the new one could not be applied", done)
 
 
 def _look(path: str) -> Found | None:
@@ -129,8 +139,16 @@ def _look(path: str) -> Found | None:
             content = stream.read()
     except FileNotFoundError:
         return None
-    regular = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_gid == os.getegid()
-    return Found(content, stat.S_IMODE(status.st_mode), regular)
+    return Found(content, stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid), stat.S_ISREG(status.st_mode))
+
+
+def _owner(wanted: Wanted) -> tuple[int, int]:
+    try:
+        user = pwd.getpwnam(wanted.owner).pw_uid if wanted.owner else os.geteuid()
+        group = grp.getgrnam(wanted.group).gr_gid if wanted.group else os.getegid()
+    except KeyError as exc:
+        raise SpecError(f"files: '{wanted.path}' is to belong to somebody this host does not have: {exc.args[0]}.") from None
+    return user, group
 
 
 def _refused(message: str, done: Completed, candidate: str = "", path: str = "") -> CommandError:

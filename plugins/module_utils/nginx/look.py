@@ -40,6 +40,11 @@ def _first(pattern: str, text: str, otherwise: str) -> str:
     return match[1] if match else otherwise
 
 
+def service(runner: Runner) -> bool:
+    """Whether systemd runs Nginx, and starts it after a reboot."""
+    return all(runner.run(["systemctl", "--quiet", ask, "nginx.service"], timeout=_TIMEOUT).rc == 0 for ask in ("is-active", "is-enabled"))
+
+
 def missing_packages(runner: Runner, names: t.Sequence[str]) -> list[str]:
     """The packages that are not installed."""
     # It fails as well when one of them was never heard of.

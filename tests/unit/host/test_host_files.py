@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 
 import pytest
 
@@ -25,7 +27,8 @@ class Told:
 
 
 def entry(path, content="new\n", **more):
-    return {"path": str(path), "content": content, "mode": "0644", "state": "present", "validate": [], "apply": [], **more}
+    told = {"path": str(path), "content": content, "mode": "0644", "state": "present", "validate": [], "apply": []}
+    return {**told, "owner": None, "group": None, **more}
 
 
 def test_files_are_written_whole_with_their_folders(tmp_path):
@@ -89,6 +92,33 @@ def test_a_candidate_is_for_its_owner_only(tmp_path):
     scratch.mkdir()
     validate(changes, Told(lambda argv: (modes.append(os.stat(argv[1]).st_mode & 0o777) or 0, "")), str(scratch))
     assert modes == [0o600]
+
+
+def test_a_file_belongs_to_whom_it_is_told_to(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    given = []
+    monkeypatch.setattr("os.fchown", lambda _handle, *owner: given.append(owner))
+    user, group = pwd.getpwuid(1), grp.getgrgid(1)
+    wanted = parse([entry(path, owner=user.pw_name, group=group.gr_name)])
+    path.write_text("new\n")
+    path.chmod(0o644)
+    bring_about(compare(wanted), Told())
+    assert given == [(1, 1)]
+
+
+@pytest.mark.parametrize("who", ["owner", "group"])
+def test_whoever_is_not_there_is_told_before_anything_is_written(tmp_path, who):
+    with pytest.raises(SpecError, match=r"'.*/file' is to belong to somebody this host does not have: .*nobody-at-all"):
+        compare(parse([entry(tmp_path / "file", **{who: "nobody-at-all"})]))
+
+
+def test_a_former_file_that_is_no_text_is_put_back_byte_by_byte(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"caf\xe9\n")
+    runner = Told(lambda _argv: (1, "no") if path.read_bytes() == b"new\n" else (0, ""))
+    with pytest.raises(CommandError, match="was put back"):
+        bring_about(compare(parse([entry(path, apply=["load"])])), runner)
+    assert path.read_bytes() == b"caf\xe9\n"
 
 
 @pytest.mark.parametrize("former", ["old\n", None])
