@@ -76,7 +76,7 @@ unit: setup ## spec, plan and all other code against fakes and recorded output
 engine: setup
 	@bash lab/engine.sh && bash lab/base-image.sh
 
-.PHONY: integration molecule e2e faults bench
+.PHONY: integration molecule e2e faults rollouts bench
 integration: engine ## one part at a time against Docker, Nginx, a browser; bad input; the fuzzer
 	@tools/browser.sh
 	$(call timed,$(PYTEST) --numprocesses 2 --dist loadfile tests/integration tests/inputs tests/fuzz $(ARGS))
@@ -90,6 +90,9 @@ e2e: engine ## whole rollouts on a managed host, under load
 faults: engine ## rollouts that something happens to, under load
 	$(call timed,$(PYTEST) $(SIDE_BY_SIDE) tests/faults $(ARGS))
 
+rollouts: engine ## e2e and faults in one go, on the same hosts
+	$(call timed,$(PYTEST) $(SIDE_BY_SIDE) tests/e2e tests/faults $(ARGS))
+
 bench: engine ## measure against docker compose and docker_compose_v2
 	$(call timed,$(PYTEST) tests/bench $(ARGS))
 
@@ -97,8 +100,8 @@ bench: engine ## measure against docker compose and docker_compose_v2
 
 # One after the other, the quick ones first, also when make was given --jobs.
 .PHONY: test test-full
-test: ## what CI runs: lint unit sanity integration molecule e2e faults
-	@for target in setup lint unit sanity integration molecule e2e faults; do $(MAKE) $$target ARGS=; done
+test: ## what CI runs: lint unit sanity integration molecule rollouts
+	@for target in setup lint unit sanity integration molecule rollouts; do $(MAKE) $$target ARGS=; done
 
 test-full: ## all of test, with every fault there is, and bench
 	@STEADY_FULL=1 $(MAKE) test

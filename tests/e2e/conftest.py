@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import typing as t
@@ -11,6 +12,7 @@ from e2e.inside import look
 from hotel import ROOT, Host, build, one_at_a_time
 
 VERSIONS = ("v1", "v2", "v3")
+IN_CI = bool(os.environ.get("CI"))
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +28,17 @@ def own(name: str, ssh_port: int, http_port: int) -> Host:
 
 
 def provision(host: Host) -> t.Iterator[Host]:
-    """Make the host and bring some release of the hotel to it; in CI remove it at the end."""
-    in_ci = bool(os.environ.get("CI"))
-    if in_ci:
+    """The host with some release of the hotel; in CI it is removed at the end."""
+    make(host)
+    yield host
+    if IN_CI:
+        subprocess.run([str(ROOT / "lab/down.sh"), host.name], check=True)
+
+
+@functools.cache
+def make(host: Host) -> None:
+    """Make the host and bring some release of the hotel to it: once, however many suites of one run have it."""
+    if IN_CI:
         # What another checkout left behind is not ours to continue.
         with one_at_a_time():
             subprocess.run(["bash", str(ROOT / "lab/engine.sh")], check=True)
@@ -41,9 +51,6 @@ def provision(host: Host) -> t.Iterator[Host]:
     if not look(host).kept:
         # A release to go back to, as everywhere but after the very first rollout.
         assert host.deploy("v2", app_stream_drain_timeout=1).ok
-    yield host
-    if in_ci:
-        subprocess.run([str(ROOT / "lab/down.sh"), host.name], check=True)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The managed host of the fault matrix, with the hotel on it."""
+"""The managed host of the fault matrix, the one of the end-to-end tests, and the page that a full run writes."""
 
 from __future__ import annotations
 
@@ -6,20 +6,13 @@ import os
 import typing as t
 
 import pytest
-from e2e.conftest import host, own, provision, unseen
+from e2e.conftest import host, provisioned, unseen
 from faults.matrix import MATRIX
 from faults.report import write
-from hotel import Host
 
 FULL = bool(os.environ.get("STEADY_FULL"))
 
 __all__ = ["host", "provisioned", "unseen"]
-
-
-@pytest.fixture(scope="session")
-def provisioned() -> t.Iterator[Host]:
-    """The host, provisioned and with some release of the hotel served. It stays for the next run, but not in CI."""
-    yield from provision(own("steady-faults", 2218, 8098))
 
 
 @pytest.fixture(scope="session", autouse=True)
