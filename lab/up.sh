@@ -69,6 +69,9 @@ host_ready() {
 }
 
 ./engine.sh
+# Two hosts made at once would make the same key, image, network and registry. The engine is up by now: it must not inherit this.
+exec 9>"$LAB_STATE/up.lock"
+flock 9
 ./base-image.sh
 [ "$SUITE" = trixie ] || ./base-image.sh "$SUITE"
 ssh_key
