@@ -65,8 +65,10 @@ def test_nginx(host):
         assert host.service("nginx").is_enabled
         assert host.run("nginx -t").rc == 0
         version = host.run("nginx -v").stderr.rpartition("/")[2].split()[0]
-        assert tuple(map(int, version.split("."))) >= (1, 27, 4)
-        assert "keepalive_min_timeout" in host.run("nginx -T").stdout
+        # There is no newer one for Debian 12 in a Debian mirror.
+        graceful = host.system_info.codename != "bookworm"
+        assert (tuple(map(int, version.split("."))) >= (1, 27, 4)) == graceful
+        assert ("keepalive_min_timeout" in host.run("nginx -T").stdout) == graceful
 
 
 def test_users_reach_the_app(host, port):

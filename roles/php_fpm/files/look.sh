@@ -6,7 +6,7 @@ export LC_ALL=C
 
 version=$wished
 if [ -z "$version" ]; then
-    version=$(apt-cache show php-fpm 2>/dev/null | sed -n 's/^Depends:.*\bphp\([0-9][0-9.]*\)-fpm.*/\1/p' | sort -V | tail -n 1)
+    version=$(apt-cache show --no-all-versions php-fpm 2>/dev/null | sed -n 's/^Depends:.*\bphp\([0-9][0-9.]*\)-fpm.*/\1/p' | sort -V | tail -n 1)
 fi
 echo "version $version"
 
