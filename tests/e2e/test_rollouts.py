@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import threading
 
-from e2e.conftest import VERSIONS
 from e2e.inside import look
 from e2e.killer import Killer
+from e2e.managed import VERSIONS
 from e2e.users import Users
 from hotel import Host, Played
 
