@@ -172,6 +172,10 @@ certificates:
       description: Why. Empty for V(keep).
       type: str
       sample: there is none yet
+settled:
+  description: Whether a run with O(issue) would find nothing to do. Never V(true) in check mode.
+  returned: success
+  type: bool
 failures:
   description: One sentence for each certificate that could not be had.
   returned: failure

@@ -130,7 +130,7 @@ def base_images():
 
 def render(cases: list[dict[str, t.Any]], *look: str) -> list[dict[str, t.Any]]:
     """The files and refusals of each set of variables."""
-    known = {"__php_fpm_look": {"stdout_lines": list(look)}, "ansible_facts": {"memtotal_mb": 2048}}
+    known = {"__php_fpm_look": {"stdout_lines": ["memory 2048", *look]}}
     files = "{{ [] if __php_fpm_refusals else __php_fpm_files }}"
     return rendered("php_fpm", [{**known, **case} for case in cases], files=files, refusals="{{ __php_fpm_refusals }}")
 

@@ -56,7 +56,7 @@ def apply(params: t.Mapping[str, t.Any], paths: Paths, tools: Tools, check_mode:
     }
     if check_mode:
         told = _picture(run, after, steps, [], before) + _program(paths, outdated)
-        return {**result, "diff": {"before": old_text, "after": told}}
+        return {**result, "settled": False, "diff": {"before": old_text, "after": told}}
     with one_at_a_time(paths, tools):
         # What another run has left, if this one had to wait for it.
         run = Run(paths, tools)
@@ -65,11 +65,12 @@ def apply(params: t.Mapping[str, t.Any], paths: Paths, tools: Tools, check_mode:
         # In the configuration first: what fails now is tried again by the timer.
         wishes.write(paths.wishes, after.values())
         outcomes = [run.bring(one, order) for one in wanted]
+        settled = order or not stuck and all(run.keeper.settled(one) for one in wanted)
         for name in leaving:
             run.remove(name)
         run.close(list(after.values()))
     told = _picture(run, after, {}, [], before) + _program(paths, outdated)
-    return {**result, **_failures(outcomes), "diff": {"before": old_text, "after": told}}
+    return {**result, **_failures(outcomes), "settled": settled, "diff": {"before": old_text, "after": told}}
 
 
 def _program(paths: Paths, outdated: t.Sequence[str]) -> str:

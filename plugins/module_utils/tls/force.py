@@ -57,11 +57,16 @@ class Force:
     def heal(self, wanted: Certificate) -> None:
         """Let Nginx serve the pair that is in place, should it serve another: a run may have been killed before its reload."""
         stored = self._store.current(wanted.name)
-        if stored is None or not wanted.served_at or not self.used(wanted.name):
-            return
-        if self._nginx.stale(wanted, stored.pair.leaf, None):
+        if stored and self.ill(wanted):
             self._nginx.reload()
             self._nginx.wait_served(wanted, stored.pair.leaf, None)
+
+    def ill(self, wanted: Certificate) -> bool:
+        """Whether Nginx serves another pair than the one that is in place. Raises CertificateError where that can't be told."""
+        stored = self._store.current(wanted.name)
+        if stored is None or not wanted.served_at or not self.used(wanted.name):
+            return False
+        return bool(self._nginx.stale(wanted, stored.pair.leaf, None))
 
     def _come_into_force(self, wanted: Certificate, new: Pair, old: Pair) -> None:
         self._nginx.reload()

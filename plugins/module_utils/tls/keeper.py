@@ -12,13 +12,14 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.errors import S
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text
 from ansible_collections.steady.deploy.plugins.module_utils.tls.ca import Ca, Fetch
 from ansible_collections.steady.deploy.plugins.module_utils.tls.certbot import Certbot
-from ansible_collections.steady.deploy.plugins.module_utils.tls.due import Window
+from ansible_collections.steady.deploy.plugins.module_utils.tls.due import Window, near_end
 from ansible_collections.steady.deploy.plugins.module_utils.tls.errors import CertificateError
 from ansible_collections.steady.deploy.plugins.module_utils.tls.force import Force
 from ansible_collections.steady.deploy.plugins.module_utils.tls.openssl import Openssl
 from ansible_collections.steady.deploy.plugins.module_utils.tls.pair import Pair, check_pair, normal
 from ansible_collections.steady.deploy.plugins.module_utils.tls.plan import (
     INSTALL,
+    KEEP,
     ORDER,
     SELF_SIGN,
     Seen,
@@ -30,6 +31,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.tls.probe import Web
 from ansible_collections.steady.deploy.plugins.module_utils.tls.spec import Certificate
 from ansible_collections.steady.deploy.plugins.module_utils.tls.state import Memory
 from ansible_collections.steady.deploy.plugins.module_utils.tls.store import Origin, Store
+from ansible_collections.steady.deploy.plugins.module_utils.tls.telling import day
 from ansible_collections.steady.deploy.plugins.module_utils.tls.x509 import ari_id
 
 
@@ -112,6 +114,26 @@ class Keeper:
             # What it said last still holds.
             pass
         return memory.window
+
+    def settled(self, wanted: Certificate) -> bool:
+        """Whether an order would find nothing to do: the pair is the wanted one, not due, and the one that is served."""
+        try:
+            if self.step(wanted, order=True).kind != KEEP or self._tools.force.ill(wanted):
+                return False
+            self.watch(wanted)
+        except SteadyError:
+            return False
+        return True
+
+    def watch(self, wanted: Certificate) -> None:
+        """The user's own certificates are renewed by the user. Raises CertificateError in time."""
+        if wanted.source != "files":
+            return
+        seen = self.seen(wanted.name)
+        if seen is None:
+            raise CertificateError("there is none on this host any more: give it again, by running the role tls")
+        if near_end(seen.info, self._tools.clock.now()):
+            raise CertificateError(f"it expires on {day(seen.info.ends)}, and only you can renew it: give the new one to the role tls")
 
     def heal(self, wanted: Certificate) -> None:
         """See Force.heal."""

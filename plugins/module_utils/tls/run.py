@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text, write_atomic
 from ansible_collections.steady.deploy.plugins.module_utils.tls import state
-from ansible_collections.steady.deploy.plugins.module_utils.tls.due import near_end
-from ansible_collections.steady.deploy.plugins.module_utils.tls.errors import CertificateError
 from ansible_collections.steady.deploy.plugins.module_utils.tls.host import Paths
 from ansible_collections.steady.deploy.plugins.module_utils.tls.keeper import Keeper, Tools
 from ansible_collections.steady.deploy.plugins.module_utils.tls.plan import KEEP, Step, temporary
 from ansible_collections.steady.deploy.plugins.module_utils.tls.spec import Certificate
-from ansible_collections.steady.deploy.plugins.module_utils.tls.telling import day
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Run:
                 self.keeper.take(wanted, step)
             elif order:
                 self.keeper.heal(wanted)
-                self._watch(wanted)
+                self.keeper.watch(wanted)
             failure = ""
         except SteadyError as exc:
             failure = exc.message
@@ -61,16 +58,6 @@ class Run:
             if not failure:
                 memory.succeeded = self._tools.clock.now()
         return Outcome(wanted.name, step, failure)
-
-    def _watch(self, wanted: Certificate) -> None:
-        """The user's own certificates are renewed by the user. Raises CertificateError in time."""
-        seen = self.keeper.seen(wanted.name)
-        if wanted.source != "files":
-            return
-        if seen is None:
-            raise CertificateError("there is none on this host any more: give it again, by running the role tls")
-        if near_end(seen.info, self._tools.clock.now()):
-            raise CertificateError(f"it expires on {day(seen.info.ends)}, and only you can renew it: give the new one to the role tls")
 
     def revoke(self, wanted: Certificate, reason: str) -> Outcome:
         """Replace and revoke."""

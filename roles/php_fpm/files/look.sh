@@ -4,6 +4,8 @@
 wished=$1 socket_group=$2 users=$3 extensions=$4
 export LC_ALL=C
 
+echo "memory $(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)"
+
 version=$wished
 if [ -z "$version" ]; then
     # The version that APT would install. Asked for directly it works out every dependency there is first, for half a second.

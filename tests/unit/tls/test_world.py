@@ -62,6 +62,29 @@ def test_bootstrap_then_issue_then_nothing(world):
     assert len(world.orders()) == 1
 
 
+def test_it_says_when_an_order_would_find_nothing_to_do(shop):
+    def settled(*certificates):
+        return shop.apply(*(certificates or (SHOP,)), issue=False)["settled"]
+
+    assert settled()
+    assert shop.apply(SHOP)["settled"]
+    assert not shop.apply(SHOP, issue=False, check=True)["settled"]
+    # Another name, and one that is to go while a vhost has it.
+    assert not settled({**SHOP, "names": ["shop.test", "new.test"]})
+    assert not settled({"name": "shop", "state": "absent"})
+    shop.memory = dict.fromkeys(shop.memory, b"of a run that was killed before its reload")
+    assert not settled()
+    shop.take_over()
+    assert settled()
+    shop.clock.time += 61 * DAY
+    assert not settled()
+
+
+def test_a_temporary_certificate_is_not_settled(world):
+    assert not world.apply(SHOP, issue=False)["settled"]
+    assert world.apply({"name": "in", "names": ["inside"], "source": "self_signed"}, issue=False)["settled"]
+
+
 def test_check_mode_on_a_bare_host_changes_nothing(world):
     result = world.apply(SHOP, {"name": "in", "names": ["inside"], "source": "self_signed"}, check=True)
     assert result["changed"]
