@@ -98,10 +98,12 @@ bench: engine ## measure against docker compose and docker_compose_v2
 
 # --- all together ---------------------------------------------------------------------------------
 
-# One after the other, the quick ones first, also when make was given --jobs.
+# The quick ones first. Sanity's checks come one after the other and the integration tests often wait: side by side they
+# take little more than the longer of the two.
 .PHONY: test test-full
 test: ## what CI runs: lint unit sanity integration molecule rollouts
-	@for target in setup lint unit sanity integration molecule rollouts; do $(MAKE) $$target ARGS=; done
+	@for targets in setup lint unit "engine sanity integration" molecule rollouts; do \
+		$(MAKE) --jobs=2 --output-sync=target $$targets ARGS= || exit 1; done
 
 test-full: ## all of test, with every fault there is, and bench
 	@STEADY_FULL=1 $(MAKE) test
