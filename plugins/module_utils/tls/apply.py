@@ -65,7 +65,7 @@ def apply(params: t.Mapping[str, t.Any], paths: Paths, tools: Tools, check_mode:
         # In the configuration first: what fails now is tried again by the timer.
         wishes.write(paths.wishes, after.values())
         outcomes = [run.bring(one, order) for one in wanted]
-        settled = order or not stuck and all(run.keeper.settled(one) for one in wanted)
+        settled = order or (not stuck and all(run.keeper.settled(one) for one in wanted))
         for name in leaving:
             run.remove(name)
         run.close(list(after.values()))
