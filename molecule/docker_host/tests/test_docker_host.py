@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+from e2e.shown import shown
+
 # A datagram to the host's own loopback, as a raw frame: what a container with Docker's usual capabilities can send.
 RAW_FRAME = """
 import socket, struct, sys
@@ -120,6 +122,10 @@ def test_timer(host):
         assert host.run("systemctl start steady-docker-prune.service").rc == 0
         said = host.check_output("journalctl --unit steady-docker-prune.service --output cat --no-pager")
     assert "Freed about" in said
+
+
+def test_no_secret_is_shown(host):
+    assert shown(host, ["only-for-the-proxy"]) == []
 
 
 def test_host_is_healthy(host):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 
 import pytest
 from e2e.outside import REFUSED, reach
+from e2e.shown import shown
 
 PASSWORD = "of-the-default-user"
 
@@ -54,6 +56,13 @@ def test_data_outlives_a_crash(host):
         host.run("sleep 1.2; systemctl kill --signal=KILL redis-server.service")
         host.check_output("for i in $(seq 100); do redis-cli ping 2>&1 | grep -q NOAUTH && exit; sleep 0.1; done; exit 1")
     assert ask(host, "get", "kept") == "yes"
+
+
+def test_no_secret_is_shown(host):
+    secrets = [PASSWORD, "of-the-cart", "only-for-the-master"]
+    secrets += [hashlib.sha256(word.encode()).hexdigest() for word in secrets]
+    # Redis takes something over.
+    assert shown(host, secrets, "-e", "redis_memory_mb=65") == []
 
 
 def test_no_secret_is_told(host):

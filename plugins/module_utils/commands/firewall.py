@@ -51,7 +51,7 @@ def _present(nft: Nft, stock: Stock, text: str, seconds: int, over: host.Session
     kept, live = stock.kept(), nft.live() if installed else None
     meant = nft.meant(text) if installed else None
     in_force = live is not None and lines(live) == lines(meant)
-    met = in_force and kept == text and stock.booted()
+    met = in_force and kept == text and stock.booted() and stock.known()
     result = {
         "changed": not met,
         "in_force": met,

@@ -74,6 +74,10 @@ class Stock:
         """Whether a boot loads them."""
         return read_text(self._unit) == UNIT and read_text(self._beside) == BESIDE and os.path.lexists(self._wanted)
 
+    def known(self) -> bool:
+        """Whether the service manager takes them for loaded, and so reloads them when it is asked to."""
+        return self._runner.run(["systemctl", "--quiet", "is-active", UNIT_NAME], timeout=20).rc == 0
+
     def traces(self) -> bool:
         """Whether anything of ours is on disk."""
         return any(os.path.lexists(path) for path in (self.rules, self._unit, self._beside, self._wanted))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.steady.deploy.plugins.module_utils.commands import firewall
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import SystemClock
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import PreflightError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
@@ -18,13 +19,14 @@ class Runner:
 
     def __init__(self):
         self.ran = []
+        self.rc = 0
         self.on = lambda _line: None
 
     def run(self, argv, **_options):
         line = " ".join(argv)
         self.ran.append(line)
         self.on(line)
-        return Completed(tuple(argv), 0, "inactive\n" if "is-active" in line else "", "")
+        return Completed(tuple(argv), self.rc, "inactive\n" if "is-active" in line else "", "")
 
 
 @pytest.fixture
@@ -104,3 +106,26 @@ def test_files_of_others_stay(stock, tmp_path):
     (tmp_path / "etc/steady/tls").mkdir()
     stock.drop()
     assert (tmp_path / "etc/steady/tls").exists()
+
+
+class InForce:
+    """An nft whose rules in force are those that are meant."""
+
+    there = staticmethod(lambda: True)
+    live = staticmethod(lambda: "rules")
+    meant = staticmethod(lambda text: text)
+
+
+@pytest.mark.parametrize(("rc", "met"), [(0, True), (3, False)])
+def test_a_unit_that_was_stopped_is_started_again(stock, runner, tmp_path, rc, met):
+    stock.keep("rules")
+    (tmp_path / "etc/systemd/system/sysinit.target.wants/steady-firewall.service").symlink_to("x")
+    runner.rc = rc
+    seen = firewall._present(InForce(), stock, "rules", 30, None, True, SystemClock())
+    assert (seen["in_force"], seen["changed"]) == (met, not met)
+    assert runner.ran[-1] == "systemctl --quiet is-active steady-firewall.service"
+    runner.ran.clear()
+    runner.on = lambda line: setattr(runner, "rc", 0 if " start " in line else rc)
+    done = firewall._present(InForce(), stock, "rules", 30, None, False, SystemClock())
+    assert (done["changed"], done["pending"]) == (not met, False)
+    assert ("systemctl --quiet start steady-firewall.service" in runner.ran) is not met
