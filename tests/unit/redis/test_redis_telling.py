@@ -1,4 +1,4 @@
-"""What is told of a configuration that Redis refuses: one line of what Redis 8.0 and 7.0 were recorded to say."""
+"""What is told of a configuration that Redis refuses: one line of what Redis 8.0 was recorded to say, and one written after it."""
 
 from __future__ import annotations
 
