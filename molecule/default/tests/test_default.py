@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import ssl
 
 import pytest
@@ -65,8 +66,9 @@ def test_nginx(host):
         assert host.service("nginx").is_enabled
         assert host.run("nginx -t").rc == 0
         version = host.run("nginx -v").stderr.rpartition("/")[2].split()[0]
-        # There is no newer one for Debian 12 in a Debian mirror.
-        graceful = host.system_info.codename != "bookworm"
+        # There is no newer one for Debian 12 in a Debian mirror. The host itself may say that it is Debian 13: Docker's packages
+        # from there have brought its name along.
+        graceful = os.environ.get("STEADY_DEBIAN") != "12"
         assert (tuple(map(int, version.split("."))) >= (1, 27, 4)) == graceful
         assert ("keepalive_min_timeout" in host.run("nginx -T").stdout) == graceful
 
