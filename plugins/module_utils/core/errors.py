@@ -10,6 +10,7 @@
     ├── CommandError           a command failed; carries cmd, rc, stdout, stderr
     ├── GateError              a gate did not hold; carries the last answers and log lines
     ├── EdgeError              the edge can't be switched or does not serve what it should
+    ├── MigrateError           a migration tool or its database can't do what is asked, or must not
     └── Breakdown              the rollout itself can't go on: a signal, a full disk, a fault of its own
 
 Each message is one sentence or two: what happened, where, and what to do next.
@@ -59,6 +60,10 @@ class GateError(SteadyError):
 
 class EdgeError(SteadyError):
     """The edge can't be switched, or does not serve what it should."""
+
+
+class MigrateError(SteadyError):
+    """A migration tool, or the database it works on, can't do what is asked or must not."""
 
 
 class Breakdown(SteadyError):
