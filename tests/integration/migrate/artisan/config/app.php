@@ -1,0 +1,18 @@
+<?php
+
+return [
+    'name' => 'Rooms',
+    'env' => 'production',
+    'debug' => false,
+    'timezone' => 'UTC',
+    'locale' => 'en',
+    'providers' => [
+        Illuminate\Foundation\Providers\ConsoleSupportServiceProvider::class,
+        Illuminate\Cache\CacheServiceProvider::class,
+        Illuminate\Database\DatabaseServiceProvider::class,
+        Illuminate\Filesystem\FilesystemServiceProvider::class,
+        Illuminate\Queue\QueueServiceProvider::class,
+        Illuminate\View\ViewServiceProvider::class,
+    ],
+    'aliases' => [],
+];

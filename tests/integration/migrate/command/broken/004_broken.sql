@@ -1,0 +1,2 @@
+CREATE TABLE half (id integer PRIMARY KEY);
+INSERT INTO nowhere VALUES (1);

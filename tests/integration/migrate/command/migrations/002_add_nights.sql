@@ -1,0 +1,2 @@
+-- steady: expand
+ALTER TABLE rooms ADD COLUMN nights integer;
