@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from integration.edge.host import HERE, IMAGE, ROOT
+from integration.migrate_db import servers
 
 
 @pytest.fixture(scope="session")
@@ -15,5 +16,13 @@ def image() -> None:
     ).stdout.strip()
     subprocess.run(["bash", "lab/base-image.sh"], cwd=ROOT, check=True)
     build = ["docker", "build", "-q", "-t", IMAGE, "--build-arg", f"MIRROR={mirror}", str(HERE)]
+    done = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def migrate_db_image() -> None:
+    subprocess.run(["bash", "lab/base-image.sh"], cwd=ROOT, check=True)
+    build = ["docker", "build", "-q", "-t", servers.IMAGE, *servers.LABEL, str(servers.HERE)]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

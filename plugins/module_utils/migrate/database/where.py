@@ -1,0 +1,133 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a database is, and how its command line client gets there. Pure.
+
+There is no driver on managed hosts. The client is the database's own: in the accessory's container, where it takes user,
+password and name from the container's environment, or on the host, where the system's user says who one is. So no password is
+ever among the arguments of a process of the host.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import ENGINES, MARIADB, POSTGRESQL
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show, suggest, words
+
+# What the images of PostgreSQL and MariaDB themselves read; the first that is set counts.
+USER = {POSTGRESQL: ("POSTGRES_USER",), MARIADB: ("MARIADB_USER", "MYSQL_USER")}
+PASSWORD = {POSTGRESQL: ("POSTGRES_PASSWORD",), MARIADB: ("MARIADB_PASSWORD", "MYSQL_PASSWORD")}
+NAME = {POSTGRESQL: ("POSTGRES_DB", "POSTGRES_USER"), MARIADB: ("MARIADB_DATABASE", "MYSQL_DATABASE")}
+# The user of the host who may do everything without a password.
+RUN_AS = {POSTGRESQL: "postgres", MARIADB: "root"}
+
+_IN_CONTAINER = ("service", "user", "password", "name")
+_ON_HOST = ("name", "run_as")
+_FIELDS = ("engine", "service", "name", "user", "password", "run_as")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+
+
+@dataclass(frozen=True)
+class Where:
+    """A database. With a ``service`` it is in that accessory's ``container``, and ``user``, ``password`` and ``name`` are names
+    of variables in there; without one it is on the host, called ``database``, and asked as the system's user ``run_as``.
+    """
+
+    engine: str
+    service: str = ""
+    user: tuple[str, ...] = ()
+    password: tuple[str, ...] = ()
+    name: tuple[str, ...] = ()
+    database: str = ""
+    run_as: str = ""
+    container: str = ""
+
+    def at(self, container: str) -> Where:
+        """The same, with the container that runs now."""
+        return dataclasses.replace(self, container=container)
+
+    @property
+    def label(self) -> str:
+        """What sentences call it."""
+        return f"the database of service {self.service}" if self.service else f"the database {self.database} of this host"
+
+
+def parse_where(raw: t.Any) -> Where:
+    """Read the setting ``database``. Raises SpecError with one sentence about the first thing that is wrong."""
+    if not isinstance(raw, t.Mapping):
+        raise SpecError(f"database must be a mapping such as {{engine: postgresql, service: db}}, not {show(raw)}")
+    for key in raw:
+        if key not in _FIELDS:
+            raise SpecError(f"database has the key {show(key)}, which is not known{_instead(key, _FIELDS)}")
+    # A module's parameters hold null for what was not given.
+    given = {key: value for key, value in raw.items() if value is not None}
+    engine = given.pop("engine", None)
+    if engine is None:
+        raise SpecError("database has no `engine`: say postgresql or mariadb")
+    if engine == "mysql":
+        raise SpecError("database: engine 'mysql' is not supported, since MySQL shows its locks in other ways than MariaDB")
+    if engine not in ENGINES:
+        raise SpecError(f"database: engine {show(engine)} is not known{_instead(engine, ENGINES)}")
+    return _in_container(engine, given) if "service" in given else _on_host(engine, given)
+
+
+def _instead(wrong: t.Any, known: t.Sequence[str]) -> str:
+    return suggest(wrong, known) or f"; there are {words(known)}"
+
+
+def _in_container(engine: str, given: t.Mapping[str, t.Any]) -> Where:
+    if "run_as" in given:
+        raise SpecError("database: run_as is for a database of the host, which has no service: remove one of the two")
+    service = given["service"]
+    if not isinstance(service, str) or not service:
+        raise SpecError(f"database: service must be the name of an accessory of the app, not {show(service)}")
+    found = {}
+    for key, known in (("user", USER), ("password", PASSWORD), ("name", NAME)):
+        variable = given.get(key)
+        if variable is not None and (not isinstance(variable, str) or not _VARIABLE.fullmatch(variable)):
+            # Not shown: it may be the password itself.
+            raise SpecError(f"database: {key} must be the name of a variable in the environment of {service}, such as {known[engine][0]}")
+        found[key] = known[engine] if variable is None else (variable,)
+    return Where(engine, service, found["user"], found["password"], found["name"])
+
+
+def _on_host(engine: str, given: t.Mapping[str, t.Any]) -> Where:
+    for key in given:
+        if key not in _ON_HOST:
+            raise SpecError(f"database: {key} is for a database in a container: name its service, or remove {key}")
+    if "name" not in given:
+        raise SpecError("database has neither `service`, the accessory it is in, nor `name`, what it is called on the host: give it one")
+    name, run_as = given["name"], given.get("run_as", RUN_AS[engine])
+    if not isinstance(name, str) or not name.strip() or not name.isprintable() or name.startswith("-"):
+        raise SpecError(f"database: name must be what the database is called on the host, not {show(name)}")
+    if not isinstance(run_as, str) or not _ACCOUNT.fullmatch(run_as):
+        raise SpecError(f"database: run_as must be a user of the host, not {show(run_as)}")
+    return Where(engine, database=name, run_as=run_as)
+
+
+def client(where: Where, program: str, options: t.Sequence[str], together: bool = True) -> list[str]:
+    """The argv that runs a client program there; ``together``: stderr comes out of stdout, so that what it says stays in order."""
+    if not where.service:
+        return ["runuser", "-u", where.run_as, "--", program, *options, *(["-d"] if where.engine == POSTGRESQL else []), where.database]
+    user, password, name = (_first(names) for names in (where.user, where.password, where.name))
+    if where.engine == POSTGRESQL:
+        secret, account = "PGPASSWORD", f'-h 127.0.0.1 -U "{user}" -d "{name}"'
+    else:
+        # A file in an image may set anything; on a host it names the socket.
+        program, secret, account = f"{program} --no-defaults", "MYSQL_PWD", f'-h 127.0.0.1 -u "{user}" "{name}"'
+    script = f'export LC_ALL=C {secret}="{password}"; exec {program} "$@" {account}' + (" 2>&1" if together else "")
+    return ["docker", "exec", "-i", where.container, "sh", "-c", script, "sh", *options]
+
+
+def _first(names: t.Sequence[str]) -> str:
+    """What a shell makes the value of the first of these variables that is set."""
+    found = ""
+    for name in reversed(names):
+        found = f"${{{name}:-{found}}}"
+    return found
