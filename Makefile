@@ -35,9 +35,10 @@ setup: ## Debian packages, .venv with pinned requirements, collection tree; asks
 pins: ## write requirements/test.txt anew from requirements/test.in
 	@tools/pins.sh
 
-format: setup ## let ruff format all Python and sort its imports, and write the roles' tables of variables
+format: setup ## let ruff format all Python and sort its imports, and write the tables of variables and of lint rules
 	@ruff check --quiet --no-cache --fix --select I . && ruff format --quiet --no-cache .
 	@python tools/role-readmes.py
+	@python tools/migrate-rules.py
 
 # --- checks that need no engine -------------------------------------------------------------------
 
@@ -102,8 +103,9 @@ bench: engine ## measure against docker compose and docker_compose_v2
 # take little more than the longer of the two.
 .PHONY: test test-full
 test: ## what CI runs: lint unit sanity integration molecule rollouts
-	@for targets in setup lint unit "engine sanity integration" molecule rollouts; do \
-		$(MAKE) --jobs=2 --output-sync=target $$targets ARGS= || exit 1; done
+	@for target in setup lint unit; do $(MAKE) $$target ARGS=; done
+	@$(MAKE) engine && $(MAKE) --jobs=2 --output-sync=target sanity integration ARGS=
+	@for target in molecule rollouts; do $(MAKE) $$target ARGS=; done
 
 test-full: ## all of test, with every fault there is, and bench
 	@STEADY_FULL=1 $(MAKE) test

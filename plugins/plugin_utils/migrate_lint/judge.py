@@ -1,0 +1,164 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judging migrations before they run: pure, but for squawk, which stands behind a protocol."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, EXPAND, POSTGRESQL, UNKNOWN, Migration
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint import mariadb, postgresql
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.rules import IDS, RULES, check_levels, near
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.squawk import Squawk, SquawkCli
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import (
+    ALLOW,
+    BLOCK,
+    WARN,
+    Finding,
+    Judgement,
+    Phase,
+    Rule,
+    Settings,
+    TableFacts,
+    Verdict,
+)
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.waivers import waivers
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.words import Unreadable, need_sqlglot, read
+
+# Characters of a statement that a verdict shows.
+_SHOWN = 120
+# What hides that a migration breaks old code.
+_BLIND = ("unparsable", "opaque")
+
+
+def judge(
+    migrations: t.Sequence[Migration],
+    engine: str,
+    tables: t.Mapping[str, TableFacts],
+    settings: Settings | None = None,
+    *,
+    squawk: Squawk | None = None,
+    texts: t.Mapping[str, str] | None = None,
+) -> Judgement:
+    """Judge the migrations in the order in which they run.
+
+    ``tables`` are the facts of the live database by name, with the schema or without; a table that is not among them counts
+    as large. ``texts`` are the files of the migrations by id, where waivers may stand. No text of a migration is an error;
+    raises SpecError for a level that does not exist, MigrateError where sqlglot or squawk is not installed.
+    """
+    need_sqlglot()
+    settings = settings or Settings()
+    check_levels(settings.levels)
+    theirs = iter(_squawk(migrations, engine, squawk))
+    known = Known(tables, settings.small_rows)
+    verdicts: list[Verdict] = []
+    phases = {}
+    for migration in migrations:
+        known.begin()
+        bench = _Bench(migration, engine, known, settings, waivers([(texts or {}).get(migration.id, ""), *(migration.statements or ())]))
+        if migration.statements is None:
+            bench.hear(None, migration.opaque, [Finding("opaque")])
+        for index, statement in enumerate(migration.statements or ()):
+            bench.hear(index, statement, _findings(statement, engine, known, next(theirs)))
+        verdicts += [*bench.verdicts, *bench.waiver_verdicts()]
+        phases[migration.id] = bench.phase()
+    return Judgement(tuple(verdicts), phases)
+
+
+def _squawk(migrations: t.Sequence[Migration], engine: str, squawk: Squawk | None) -> list[frozenset[str]]:
+    statements = [statement for migration in migrations for statement in migration.statements or ()]
+    if engine != POSTGRESQL:
+        return [frozenset()] * len(statements)
+    return (squawk or SquawkCli()).judge(statements)
+
+
+def _findings(text: str, engine: str, known: Known, theirs: frozenset[str]) -> list[Finding]:
+    try:
+        parts = read(text, engine)
+    except Unreadable:
+        return [Finding("unparsable")]
+    found: list[Finding] = []
+    for part in parts:
+        try:
+            found += postgresql.findings(part, known, theirs) if engine == POSTGRESQL else mariadb.findings(part, known)
+        except (Unreadable, RecursionError):
+            found.append(Finding("unparsable"))
+    # One word each, and that it locks for a moment only where nothing else is to be said.
+    told = {(one.rule, one.table): one for one in reversed(found)}
+    heavy = {one.table for one in found if one.rule not in ("brief-lock", "implicit-commit")}
+    return [one for one in reversed(list(told.values())) if one.rule != "brief-lock" or one.table not in heavy]
+
+
+class _Bench:
+    """Where the findings of one migration become verdicts."""
+
+    def __init__(self, migration: Migration, engine: str, known: Known, settings: Settings, waived: dict[str, str]) -> None:
+        self._migration = migration
+        self._engine = engine
+        self._known = known
+        self._settings = settings
+        self._waived = waived
+        self._used: set[str] = set()
+        self._contract: list[str] = []
+        self._blind = False
+        self.verdicts: list[Verdict] = []
+
+    def hear(self, index: int | None, text: str, findings: t.Iterable[Finding]) -> None:
+        """Weigh what was found in a statement, or in the migration as a whole."""
+        for finding in findings:
+            rule = RULES[(self._engine, finding.rule)]
+            if not rule.sized and not rule.contract and rule.level == ALLOW and self._known.new(finding.table):
+                continue  # nobody waits for a table that nobody knows
+            level, note = self._level(rule, finding)
+            reason = self._waived.get(rule.id, "")
+            if rule.id in self._waived:
+                self._used.add(rule.id)
+            if not reason:
+                self._blind = self._blind or rule.id in _BLIND
+                if rule.contract and not self._known.new(finding.table):
+                    self._contract.append(f"{rule.id} of {finding.table}" if finding.table else rule.id)
+            why = " ".join(part for part in (rule.why, finding.detail, note) if part)
+            self._say(rule, ALLOW if reason else level, index, text, finding.table, why, reason)
+
+    def waiver_verdicts(self) -> list[Verdict]:
+        """What is to be said of the waivers themselves."""
+        before, self.verdicts = self.verdicts, []
+        for rule_id, reason in self._waived.items():
+            if not reason:
+                self._complain("waiver-without-reason", f"The waiver of {rule_id} gives none.")
+            if rule_id not in IDS:
+                self._complain("unused-waiver", f"There is no rule {rule_id}{near(rule_id)}.")
+            elif rule_id not in self._used:
+                self._complain("unused-waiver", f"It is {rule_id}.")
+        said, self.verdicts = self.verdicts, before
+        return said
+
+    def phase(self) -> Phase:
+        """When the migration may run, by what its statements do. A waiver says that they don't break old code."""
+        if self._contract:
+            return Phase(CONTRACT, f"It breaks old code: {', '.join(dict.fromkeys(self._contract))}.")
+        if self._blind:
+            return Phase(UNKNOWN, "Not all of it can be read.")
+        return Phase(EXPAND, "Nothing in it breaks old code.")
+
+    def _level(self, rule: Rule, finding: Finding) -> tuple[str, str]:
+        level = self._settings.levels.get(rule.id, rule.level)
+        if rule.contract and self._known.new(finding.table):
+            return ALLOW, "No running code knows the table: these migrations create it."
+        if rule.contract and self._migration.phase == CONTRACT:
+            return ALLOW, "It runs when the old code is gone."
+        if rule.contract and self._migration.phase == UNKNOWN and rule.id not in self._settings.levels and level == BLOCK:
+            return WARN, "It has to wait until the old code is gone."
+        small = self._known.small(finding.table) if rule.sized and finding.table else ""
+        return (ALLOW, small) if small else (level, "")
+
+    def _complain(self, rule_id: str, detail: str) -> None:
+        rule = RULES[(self._engine, rule_id)]
+        self._say(rule, self._settings.levels.get(rule_id, rule.level), None, "", "", f"{rule.why} {detail}", "")
+
+    def _say(self, rule: Rule, level: str, index: int | None, text: str, table: str, why: str, reason: str) -> None:
+        shown = " ".join(text.split())
+        shown = shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 3]}..."
+        self.verdicts.append(Verdict(rule.id, level, self._migration.id, index, shown, table, why, rule.safe_way, rule.lock, reason))

@@ -1,0 +1,102 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is known of the database while its migrations are read one after the other. Touches nothing outside."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import Column, TableFacts
+
+
+class Known:
+    """The tables' facts, and what the statements read so far change about them."""
+
+    def __init__(self, tables: t.Mapping[str, TableFacts], small_rows: int) -> None:
+        self._tables = {name.casefold(): facts for name, facts in tables.items()}
+        self._small_rows = small_rows
+        self._columns: dict[tuple[str, str], Column] = {}
+        self._added: set[tuple[str, str]] = set()
+        self._empty: set[str] = set()
+        self._made: set[str] = set()
+        self._proofs: dict[tuple[str, str], str] = {}
+        # Whether the statement stands between BEGIN and COMMIT, whether foreign keys are verified, whether a DDL came before.
+        self.in_transaction = False
+        self.verifies_keys = True
+        self.ddl = 0
+
+    def begin(self) -> None:
+        """Another migration begins: its session is a new one."""
+        self.in_transaction, self.verifies_keys, self.ddl = False, True, 0
+
+    def create(self, table: str) -> None:
+        """A table is created."""
+        self._made.add(_key(table))
+        self._empty.add(_key(table))
+
+    def fill(self, table: str) -> None:
+        """Rows come into a table, nobody knows how many."""
+        self._empty.discard(_key(table))
+
+    def new(self, table: str) -> bool:
+        """Whether these migrations make the table, so that no running code knows it."""
+        return _key(table) in self._made
+
+    def small(self, table: str) -> str:
+        """Why the size of the table is no worry, or nothing."""
+        if _key(table) in self._empty:
+            return "The table is created by these migrations and still empty."
+        facts = self._facts(table)
+        if facts is None or not 0 <= facts.rows <= self._small_rows:
+            return ""
+        return f"The table has about {facts.rows} {'row' if facts.rows == 1 else 'rows'}."
+
+    def column(self, table: str, name: str) -> Column | None:
+        """The column as it is by now, or None where nobody said."""
+        changed = self._columns.get((_key(table), name.casefold()))
+        if changed:
+            return changed
+        facts = self._facts(table)
+        columns = {known.casefold(): column for known, column in facts.columns.items()} if facts else {}
+        return columns.get(name.casefold())
+
+    def add(self, table: str, name: str, column: Column) -> None:
+        """A column is added."""
+        self._added.add((_key(table), name.casefold()))
+        self._columns[(_key(table), name.casefold())] = column
+
+    def without_default(self, table: str, name: str) -> str:
+        """The rule that losing the column's default meets. The column may have come with these migrations, for old rows' sake."""
+        now = self.column(table, name)
+        if now is None or (_key(table), name.casefold()) not in self._added:
+            return "drop-default"
+        return "brief-lock" if now.null else "required-value"
+
+    def change(self, table: str, name: str, **changes: t.Any) -> None:
+        """A column is changed. A change of what is not known stays unknown, unless its ``type`` is told."""
+        old = self.column(table, name)
+        if old is None and "type" not in changes:
+            return
+        self._columns[(_key(table), name.casefold())] = replace(old or Column(""), **changes)
+
+    def promise(self, table: str, constraint: str, column: str) -> None:
+        """A CHECK that is not validated yet keeps NULL out of a column."""
+        self._proofs[(_key(table), constraint.casefold())] = column
+
+    def validate(self, table: str, constraint: str) -> None:
+        """A CHECK is validated: what it says holds for all rows."""
+        column = self._proofs.get((_key(table), constraint.casefold()))
+        if column:
+            self._columns[(_key(table), column.casefold())] = replace(self.column(table, column) or Column(""), null=False)
+
+    def _facts(self, table: str) -> TableFacts | None:
+        name = table.casefold()
+        facts = self._tables.get(name) or self._tables.get(_key(table))
+        return facts or next((facts for known, facts in self._tables.items() if known.endswith(f".{name}")), None)
+
+
+def _key(table: str) -> str:
+    """A table without its schema: which one that is when none is named is the session's business."""
+    return table.casefold().rpartition(".")[2]

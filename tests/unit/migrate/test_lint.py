@@ -1,0 +1,292 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The linter beyond single statements: facts, phases, waivers, levels, transactions, and texts of any kind."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError, SpecError
+from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import (
+    CONTRACT,
+    ENGINES,
+    EXPAND,
+    MARIADB,
+    POSTGRESQL,
+    UNKNOWN,
+    Migration,
+)
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint import squawk, words
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.judge import judge
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.render import render, to_json
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.squawk import SquawkCli
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import Column, Judgement, Settings, TableFacts
+
+BIG = {"t": TableFacts(5_000_000)}
+DROP = "ALTER TABLE t DROP COLUMN c"
+
+
+def lint(*statements: str, engine: str = MARIADB, phase: str = EXPAND, tables=None, text: str = "", **given) -> Judgement:
+    texts = {"m": text} if text else None
+    return judge([Migration("m", phase, "", statements)], engine, BIG if tables is None else tables, Settings(**given), texts=texts)
+
+
+def said(judgement: Judgement) -> list[tuple[str, str]]:
+    return [(verdict.rule, verdict.level) for verdict in judgement.verdicts]
+
+
+# --- facts ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rows", "level"), [(0, "allow"), (10_000, "allow"), (10_001, "block"), (-1, "block")])
+def test_a_small_table_may_be_copied(rows, level):
+    found = lint("ALTER TABLE shop.t MODIFY a bigint", tables={"t": TableFacts(rows, 0, {"a": Column("int(11)")})})
+    assert said(found) == [("column-type", level)]
+    assert (f"about {rows} rows" in found.verdicts[0].why) is (level == "allow")
+
+
+def test_what_small_is_can_be_said():
+    assert said(lint("ALTER TABLE t FORCE", tables={"t": TableFacts(500)}, small_rows=100)) == [("rebuild", "warn")]
+
+
+def test_a_table_that_nobody_knows_counts_as_large():
+    assert said(lint("ALTER TABLE other FORCE")) == [("rebuild", "warn")]
+
+
+def test_the_name_with_its_schema_finds_the_facts():
+    tables = {"public.t": TableFacts(1), "audit.t": TableFacts(9_000_000)}
+    for name, level in (("t", "allow"), ("public.t", "allow"), ("audit.t", "block"), ('"public"."t"', "allow")):
+        assert said(lint(f"CREATE INDEX i ON {name} (a)", engine=POSTGRESQL, tables=tables)) == [("create-index", level)]
+
+
+def test_a_table_made_by_the_migrations_is_empty_until_it_is_filled():
+    made, index = "CREATE TABLE n (id int)", "CREATE INDEX i ON n (id)"
+    migrations = [Migration("1", EXPAND, "", (made,)), Migration("2", EXPAND, "", (index, "DROP TABLE n"))]
+    found = judge(migrations, POSTGRESQL, {})
+    assert said(found) == [("create-index", "allow"), ("drop-table", "allow")]
+    assert found.phases["2"].phase == EXPAND
+    filled = lint(made, "INSERT INTO n SELECT id FROM t", index, engine=POSTGRESQL)
+    assert said(filled) == [("create-index", "block")]
+
+
+def test_rows_that_stand_in_the_text_are_few():
+    made = ("CREATE TABLE n (id int)", "INSERT INTO n VALUES (1), (2)", "UPDATE n SET id = 3")
+    for engine in ENGINES:
+        assert said(lint(*made, engine=engine)) == [("unbounded-write", "allow")]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("null", "rule"), [("NULL", "brief-lock"), ("NOT NULL", "required-value")])
+def test_a_default_for_old_rows_only(engine, null, rule):
+    """What Django makes of a field with a default: old code can't leave the column out where it must have a value."""
+    found = lint(f"ALTER TABLE t ADD COLUMN n int DEFAULT 0 {null}", "ALTER TABLE t ALTER COLUMN n DROP DEFAULT", engine=engine)
+    assert [verdict.rule for verdict in found.verdicts if verdict.statement == 1 and verdict.rule != "implicit-commit"] == [rule]
+    assert said(lint("ALTER TABLE t ALTER COLUMN n DROP DEFAULT", engine=engine)) == [("drop-default", "warn")]
+
+
+def test_an_earlier_migration_changes_what_a_later_one_meets():
+    tables = {"t": TableFacts(1_000_000, 0, {"b": Column("varchar(20)")})}
+    wider = "ALTER TABLE t ALTER b TYPE varchar({})"
+    found = lint(wider.format(50), wider.format(30), engine=POSTGRESQL, tables=tables)
+    assert said(found) == [("brief-lock", "allow"), ("type-shrink", "block")]
+
+
+# --- phases ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("phase", "level"), [(EXPAND, "block"), (UNKNOWN, "warn"), (CONTRACT, "allow")])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_breaks_old_code_waits_for_the_contract_phase(engine, phase, level):
+    found = lint(DROP, engine=engine, phase=phase)
+    assert said(found) == [("drop-column", level)]
+    assert found.phases["m"].phase == CONTRACT and "drop-column of t" in found.phases["m"].why
+
+
+def test_a_level_that_the_user_gives_counts_for_an_unknown_phase_too():
+    assert said(lint(DROP, phase=UNKNOWN, levels={"drop-column": "block"})) == [("drop-column", "block")]
+
+
+def test_a_migration_without_sql_is_opaque():
+    found = judge([Migration("m", EXPAND, "", None, "It is Python.")], POSTGRESQL, {})
+    assert said(found) == [("opaque", "warn")] and found.phases["m"].phase == UNKNOWN
+    assert found.verdicts[0].text == "It is Python." and found.verdicts[0].statement is None
+    assert judge([Migration("m")], MARIADB, {}, Settings({"opaque": "block"})).blocked
+
+
+# --- waivers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-- steady: allow drop-column: nobody reads it",
+        "# steady: allow drop-column: nobody reads it",
+        "<?php // steady: allow drop-column: nobody reads it",
+        "/* steady: allow drop-column: nobody reads it */",
+        "/*\n * steady:allow drop-column : nobody reads it\n */",
+    ],
+)
+def test_a_waiver_with_a_reason(text):
+    found = lint(DROP, text=text)
+    assert said(found) == [("drop-column", "allow")]
+    assert found.verdicts[0].waived == "nobody reads it"
+    assert found.phases["m"].phase == EXPAND
+
+
+def test_a_waiver_in_the_statement_itself():
+    for engine in ENGINES:
+        assert said(lint(f"-- steady: allow drop-column: nobody reads it\n{DROP}", engine=engine)) == [("drop-column", "allow")]
+
+
+def test_a_waiver_without_a_reason_waives_nothing():
+    found = lint(DROP, text="-- steady: allow drop-column")
+    assert said(found) == [("drop-column", "block"), ("waiver-without-reason", "block")]
+    assert said(lint(DROP, text="-- steady: allow drop-column: */")) == said(found)
+
+
+def test_a_waiver_of_nothing_is_told():
+    found = lint(DROP, text="-- steady: allow drop-table: x\n-- steady: allow drop-colum: y")
+    assert said(found) == [("drop-column", "block"), ("unused-waiver", "warn"), ("unused-waiver", "warn")]
+    assert "did you mean drop-column?" in found.verdicts[2].why
+
+
+def test_a_text_that_only_looks_like_a_waiver():
+    assert said(lint(f"{DROP}", "INSERT INTO t VALUES ('steady: allow drop-column: x')")) == [("drop-column", "block")]
+
+
+def test_remarks_for_squawk_waive_nothing():
+    assert said(lint("-- squawk-ignore ban-drop-column\n" + DROP, engine=POSTGRESQL)) == [("drop-column", "block")]
+
+
+# --- levels ---------------------------------------------------------------------------------------
+
+
+def test_levels_by_rule():
+    assert said(lint("ALTER TABLE t FORCE", levels={"rebuild": "block"})) == [("rebuild", "block")]
+    assert not lint(DROP, levels={"drop-column": "allow"}).blocked
+
+
+def test_a_rule_or_level_that_does_not_exist():
+    with pytest.raises(SpecError, match="no lint rule 'drop-colum': did you mean drop-column"):
+        lint(levels={"drop-colum": "warn"})
+    with pytest.raises(SpecError, match="drop-column can't have the level 'deny': say block, warn or allow"):
+        lint(levels={"drop-column": "deny"})
+
+
+# --- how a migration is put together --------------------------------------------------------------
+
+
+def test_concurrently_within_a_transaction():
+    index = "CREATE INDEX CONCURRENTLY i ON t (a)"
+    assert ("concurrently-in-transaction", "block") in said(lint("BEGIN", index, "COMMIT", engine=POSTGRESQL))
+    assert said(lint("BEGIN", "COMMIT", index, engine=POSTGRESQL)) == [("concurrently", "allow")]
+
+
+def test_a_statement_behind_another_in_one_text_is_judged():
+    for engine in ENGINES:
+        assert said(lint("SELECT 1; DROP TABLE t", engine=engine)) == [("drop-table", "block")]
+        assert said(lint("INSERT INTO p VALUES ('; DROP TABLE t')", engine=engine)) == []
+
+
+def test_what_mariadb_runs_though_it_is_a_comment():
+    assert said(lint("/*!50000 DROP TABLE t */")) == said(lint("/*M!100100 DROP TABLE t */")) == [("drop-table", "block")]
+    assert said(lint("/* DROP TABLE t */")) == []
+
+
+def test_foreign_keys_are_verified_again_in_the_next_migration():
+    key = "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES p (id)"
+    migrations = [Migration("1", EXPAND, "", ("SET foreign_key_checks=0", key)), Migration("2", EXPAND, "", (key,))]
+    assert said(judge(migrations, MARIADB, {})) == [("foreign-key-unchecked", "warn"), ("foreign-key", "block")]
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+def test_what_the_operator_reads():
+    assert render(lint(DROP, "ALTER TABLE t ADD x\n\tint", phase=UNKNOWN)).splitlines() == [
+        "m: contract. It breaks old code: drop-column of t.",
+        "  warn drop-column on t, statement 1: ALTER TABLE t DROP COLUMN c",
+        "    why: Old code reads and writes this column. It has to wait until the old code is gone.",
+        "    lock: ALGORITHM=INSTANT or NOCOPY, LOCK=NONE: a metadata lock for a moment",
+        "    instead: Drop it once no release that uses it runs or is kept.",
+        "  allow brief-lock on t, statement 2: ALTER TABLE t ADD x int",
+        "    why: Quick by itself, but it waits for every open transaction on the table, and all others wait behind it.",
+        "    lock: ALGORITHM=INSTANT or NOCOPY, LOCK=NONE: a metadata lock for a moment",
+        "  warn implicit-commit on t, statement 2: ALTER TABLE t ADD x int",
+        "    why: Every DDL statement commits: where a later one fails, the earlier ones stay.",
+        "    instead: One DDL statement a migration.",
+        "lint: 0 block, 2 warn, 1 allow (0 of them waived)",
+    ]
+
+
+def test_the_same_as_data():
+    found = to_json(lint(DROP))
+    assert found["blocked"] and found["verdicts"][0]["safe_way"] and found["phases"]["m"]["phase"] == CONTRACT
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_nothing_in_a_text_reaches_the_terminal():
+    assert "\x1b" not in render(lint("DROP TABLE `\x1b[2J`"))
+
+
+# --- what may be missing --------------------------------------------------------------------------
+
+
+def test_sqlglot_is_not_installed(monkeypatch):
+    monkeypatch.setattr(words, "sqlglot", None)
+    with pytest.raises(MigrateError, match=r"sqlglot is not installed on the controller. Run 'pip install sqlglot'"):
+        lint(DROP)
+
+
+def test_squawk_is_not_installed(monkeypatch):
+    monkeypatch.setattr(squawk.sysconfig, "get_path", lambda dummy: "/nowhere")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(MigrateError, match=r"squawk is not installed on the controller. Run 'pip install squawk-cli'"):
+        lint(DROP, engine=POSTGRESQL)
+    assert lint(DROP, engine=MARIADB).blocked
+
+
+@pytest.mark.parametrize("stdout", ["", "oh no", "7", '[{"file": "7.sql", "rule_name": "x"}]', "[1]"])
+def test_squawk_says_something_else(stdout):
+    class Fake:
+        def run(self, argv, **dummy):
+            return Completed(tuple(argv), 1, stdout, "panicked")
+
+    with pytest.raises(MigrateError, match="squawk gave no answer that can be read: panicked"):
+        SquawkCli(Fake()).judge(["SELECT 1"])
+
+
+# --- texts of any kind ----------------------------------------------------------------------------
+
+PIECES = (
+    "ALTER TABLE t ADD DROP COLUMN MODIFY CHANGE x int DEFAULT ( ) , ; 'a' \"b\" `c` NOT NULL CHECK CONSTRAINT FOREIGN KEY REFERENCES p"
+    " CREATE INDEX ON RENAME TO UPDATE SET = 1 WHERE DELETE FROM $$ -- /* */ . :: enum IN SELECT BEGIN WITH AS VACUUM REINDEX"
+)
+ANY = st.text(max_size=60) | st.lists(st.sampled_from(PIECES.split(" ")), max_size=14).map(" ".join)
+
+
+class Silent:
+    """A squawk that has nothing to say, for speed."""
+
+    def judge(self, statements):
+        return [frozenset() for dummy in statements]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(ENGINES), st.lists(ANY, max_size=3), ANY)
+def test_no_text_is_an_error(engine, statements, text):
+    found = judge([Migration("m", EXPAND, "", tuple(statements))], engine, BIG, squawk=Silent(), texts={"m": text})
+    render(found)
+    json.dumps(to_json(found))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(ANY, max_size=8))
+def test_no_text_is_an_error_for_squawk(statements):
+    judge([Migration("m", EXPAND, "", tuple(statements))], POSTGRESQL, BIG)
