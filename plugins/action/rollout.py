@@ -16,7 +16,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 
-from ansible_collections.steady.deploy.plugins.plugin_utils import words
+from ansible_collections.steady.deploy.plugins.plugin_utils import judging, words
 from ansible_collections.steady.deploy.plugins.plugin_utils.picture import render
 from ansible_collections.steady.deploy.plugins.plugin_utils.watcher import Host, Watcher
 
@@ -49,16 +49,35 @@ class ActionModule(ActionBase):
         if self._task.async_val:
             wrapped = not self._connection.has_native_async
             return merge_hash(result, self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=wrapped))
-        watcher = None
-        if progress and not (self._task.check_mode or self._task.no_log):
-            watcher = self._watcher(arguments, task_vars or {})
+        shows = progress and not (self._task.check_mode or self._task.no_log)
         try:
-            result = merge_hash(result, self._watched(watcher, arguments, task_vars))
+            done = self._once(shows, {**arguments, "approved": {}}, task_vars)
+            if done.get("migrations") and not done.get("failed"):
+                done = self._judged(done, shows, arguments, task_vars)
+            result = merge_hash(result, done)
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         if report and not self._task.check_mode and (result.get("timeline") or result.get("failed")):
             self._draw(result, str(report), arguments, task_vars or {})
         return result
+
+    def _once(self, shows: bool, arguments: Json, task_vars: Json | None) -> Json:
+        return self._watched(self._watcher(arguments, task_vars or {}) if shows else None, arguments, task_vars)
+
+    def _judged(self, done: Json, shows: bool, arguments: Json, task_vars: Json | None) -> Json:
+        """What becomes of a rollout with migrations: the judge is here, and it goes on once nothing is blocked."""
+        verdict = judging.judge(done["migrations"])
+        if done.pop("to_judge", False) and not verdict.refusal:
+            done = self._once(shows, {**arguments, "approved": verdict.approved}, task_vars)
+        for told in done.get("migrations", []):
+            told["verdicts"] = verdict.verdicts.get(told["service"], [])
+        if verdict.refusal and not done.get("failed"):
+            done.update(failed=True, changed=False, msg=verdict.refusal)
+        warnings = [*done.get("warnings", []), *verdict.warnings]
+        diff = done.get("diff")
+        if self._task.diff and verdict.text and isinstance(diff, dict):
+            diff = [diff, {"header": "migrations", "prepared": verdict.text}]
+        return {**done, **({"warnings": warnings} if warnings else {}), **({"diff": diff} if diff is not None else {})}
 
     def _draw(self, result: Json, report: str, arguments: Json, task_vars: Json) -> None:
         """Write the picture. The rollout is over, whatever becomes of it."""

@@ -90,6 +90,8 @@ options:
       - C(kind) is one of V(web), V(worker), V(singleton), V(accessory) and V(job).
       - C(port) is the container port that the edge sends traffic to, for kind V(web).
       - C(gates) is a list of gates as M(steady.deploy.ready) takes them. Without one, the container's healthcheck is the gate.
+      - C(migrate), for kind V(job), says which migration tool and which database; the engine then brings its migrations about
+        instead of running the job's command.
     type: dict
     default: {}
   strategy:
@@ -143,6 +145,15 @@ options:
     description: Seconds that a job may take.
     type: float
     default: 3600
+  contract:
+    description:
+      - Whether migrations that take away what only older releases need are applied at the end of the rollout. That is refused
+        while a release is kept that may need it.
+    type: bool
+    default: false
+  approved:
+    description: What the judge of migrations on the controller has let pass. The action plugin sets it.
+    type: dict
   lock_wait:
     description: Seconds to wait for another run of the same app to end.
     type: float
@@ -340,6 +351,22 @@ plan:
   returned: always
   type: list
   elements: str
+migrations:
+  description:
+    - Of each service with migrations what is pending, with its SQL, the tables' sizes and the judge's C(verdicts). Empty where
+      nothing is served yet, or nothing is to be migrated.
+  returned: always
+  type: list
+  elements: dict
+migrated:
+  description: What was applied, with what was C(held_back), how long others had to wait behind it, and which backup there is.
+  returned: outside check mode
+  type: list
+  elements: dict
+migration:
+  description: Which migration C(failed), its C(reason), what was C(applied) and C(not_applied), and what it C(left) behind.
+  returned: when a migration failed
+  type: dict
 timeline:
   description:
     - The steps done, with C(action), C(text), C(services), C(after) and C(seconds), and C(failed) with the reason where one failed.
@@ -421,6 +448,8 @@ def main():
             "hold_timeout": {"type": "float", "default": 30},
             "watch": {"type": "float", "default": 2},
             "job_timeout": {"type": "float", "default": 3600},
+            "contract": {"type": "bool", "default": False},
+            "approved": {"type": "dict"},
             "lock_wait": {"type": "float", "default": 0},
             "port_range": {"type": "str", "default": "20000-29999"},
             "edge": {

@@ -119,7 +119,18 @@ def _watch(entry: Json) -> str:
     return f"watch: all is well, {entry['left']:.0f} s left" if entry["left"] >= 1 else ""
 
 
+def _migrate(entry: Json) -> str:
+    if "pause" in entry:
+        return f"migrate {entry['name']}: {entry['again']}; trying again in {entry['pause']:.1f} s"
+    return f"migrate {entry['name']}: {_count(entry['left'], 'migration')} to apply"
+
+
+def _guard(entry: Json) -> str:
+    return f"guard {entry['name']}: {entry['detail']}"
+
+
 _PROGRESS: dict[str, t.Callable[[Json], str]] = {"gate": _gate, "drain": _drain, "job": _job, "pull": _pull, "watch": _watch}
+_PROGRESS.update(migrate=_migrate, guard=_guard)
 
 
 def _count(number: int, word: str) -> str:

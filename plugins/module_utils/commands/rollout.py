@@ -12,6 +12,7 @@ import uuid
 
 from ansible_collections.steady.deploy.plugins.module_utils.commands.check import check_params
 from ansible_collections.steady.deploy.plugins.module_utils.commands.interrupt import interruptible
+from ansible_collections.steady.deploy.plugins.module_utils.commands.migrations import Migrations
 from ansible_collections.steady.deploy.plugins.module_utils.commands.outside import Herald, hooks_of
 from ansible_collections.steady.deploy.plugins.module_utils.commands.pulled import Pulled
 from ansible_collections.steady.deploy.plugins.module_utils.commands.report import diff_of, outcome_of
@@ -69,6 +70,7 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
             store.make()
             lock = stack.enter_context(Lock(store.lock, owner, clock, params["lock_wait"]))
             runner.keep_open = (lock.fd,)
+            store.sweep()
             stack.enter_context(interruptible())
 
             def on_entry(_entry: journals.Entry) -> None:
@@ -95,10 +97,12 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
         hooks = hooks_of(options.hooks, wish, previous, backend, cli, store, target, env_files, _environment())
         fetch = HttpFetch(validate_certs=False)
         smoke = SmokeSteps(scenarios, backend.running_ports, edge_params["url"], edge_params["host"], clock, fetch, journal.tell)
-        executor = Executor(app, backend, edge, journal, clock, options, {s.HOOK: hooks.do, s.SMOKE: smoke.do}, judge, Hurry())
+        migrations = Migrations(wish, target, cli, store, clock, runner, owner, env_files, journal, params["approved"], not check_mode)
+        extra = {s.HOOK: hooks.do, s.SMOKE: smoke.do, s.MIGRATE: migrations.do}
+        executor = Executor(app, backend, edge, journal, clock, options, extra, judge, Hurry())
         executor.timeline += pulled.timeline()
         rollout = Rollout(wish, options, backend, edge, journal, executor, store.journal)
-        observed = rollout.observe()
+        observed = migrations.looked(rollout.observe(), options)
         steps = rollout.plan(observed)
         warnings += rollout.held_back + check_strays(wish, backend.strays())
         result = {
@@ -109,13 +113,17 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
             "kinds": {service.name: f"{service.kind} ({service.why})" for service in wish.services},
             "strategy": f"{strategy} ({why})",
             "plan": [step.text for step in steps],
-            "warnings": warnings,
+            "migrations": migrations.told(),
+            "warnings": warnings + migrations.warnings,
             "diff": diff_of(store, observed.served, wish, target, steps),
         }
         if steps:
             check_room(cli, wish, observed, strategy)
         if check_mode:
             return result
+        if migrations.unjudged():
+            # The judge is on the controller. It comes back with what it lets pass.
+            return {**result, "changed": False, "to_judge": True}
         herald = Herald(notifier, clock, app, wish.release, observed.served)
         if steps:
             herald.started(len(steps))
@@ -123,15 +131,16 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
             rollout.run(observed, steps)
         except SteadyError as exc:
             herald.stopped(exc)
-            result["warnings"] = warnings + executor.warnings + herald.warnings
+            result["warnings"] = warnings + migrations.warnings + executor.warnings + herald.warnings
             done = {**outcome_of(executor), **judge.outcome(), "smoke": smoke.results}
             exc.facts = {**result, **done, **exc.facts, "changed": not exc.facts.get("undone", False)}
             store.leave_result(run, {**exc.facts, "failed": True, "msg": exc.message})
             raise
         if steps:
             herald.succeeded()
-        warnings += executor.warnings + judge.warnings + herald.warnings
-        result = {**result, **outcome_of(executor), **judge.outcome(), "smoke": smoke.results, "warnings": warnings}
+        warnings += migrations.warnings + executor.warnings + judge.warnings + herald.warnings
+        done = {**outcome_of(executor), **judge.outcome(), "smoke": smoke.results, "migrated": migrations.applied}
+        result = {**result, **done, "warnings": warnings}
         if steps:
             store.leave_result(run, result)
         return result

@@ -21,6 +21,8 @@ from ansible_collections.steady.deploy.plugins.module_utils.compose.target impor
 from ansible_collections.steady.deploy.plugins.module_utils.core import journal as journals
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.core.progress import Tell
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.choose import refused_way_back
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.memory import Memory
 from ansible_collections.steady.deploy.plugins.module_utils.probe.match import check_jmespath
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Wish
 
@@ -80,4 +82,10 @@ def _kept(params: Params, store: Store, served: str | None) -> Wish:
     elif wanted not in history:
         kept = ", ".join(history) or "none"
         raise SpecError(f"release {wanted} of {params['app']} is not kept on this host, so it can't be gone back to; kept: {kept}")
+    memory = Memory(store.migrations)
+    for service, ids in memory.contracted().items():
+        known = memory.knows(wanted)
+        reason = refused_way_back(wanted, (known or {}).get(service), ids)
+        if reason:
+            raise SpecError(reason)
     return Wish(params["app"], wanted, services_from(store.record(wanted) or {}), jobs=False)

@@ -39,7 +39,8 @@ def services_from(record: Json) -> tuple[Service, ...]:
 
 
 def _service(raw: Json) -> Service:
-    known = {key: _tuples(value) for key, value in raw.items() if key in Service.__dataclass_fields__}
+    # A release that is gone back to never migrates.
+    known = {key: _tuples(value) for key, value in raw.items() if key in Service.__dataclass_fields__ and key != "migrate"}
     known["gates"] = tuple(
         Gate(**{key: _tuples(value) for key, value in gate.items() if key in Gate.__dataclass_fields__}) for gate in raw["gates"]
     )

@@ -13,6 +13,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.compose.assets impor
 from ansible_collections.steady.deploy.plugins.module_utils.compose.batches import batches_of
 from ansible_collections.steady.deploy.plugins.module_utils.compose.kinds import kind_of
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish, parse_migrate
 from ansible_collections.steady.deploy.plugins.module_utils.probe.duration import seconds
 from ansible_collections.steady.deploy.plugins.module_utils.probe.gate import Gate
 from ansible_collections.steady.deploy.plugins.module_utils.probe.parse import parse_gate
@@ -20,7 +21,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, JOB, STRICTNESS, WEB, Service
 
 Json = t.Mapping[str, t.Any]
-_KNOWN = ("kind", "port", "gates", "assets", "strategy")
+_KNOWN = ("kind", "port", "gates", "assets", "strategy", "migrate")
 
 
 def services_of(model: Json, said: t.Mapping[str, Json]) -> tuple[Service, ...]:
@@ -71,6 +72,7 @@ def _service(name: str, model: Json, parameter: Json) -> Service:
         way_back=batches_of(name, "rollback_config", deploy.get("rollback_config")),
         memory=int((limits.get("reservations") or {}).get("memory") or raw.get("mem_reservation") or 0),
         assets=parse_assets(merged.get("assets"), name, port),
+        migrate=_migrate(name, kind, merged.get("migrate"), model),
     )
 
 
@@ -87,6 +89,20 @@ def _ordered(service: Service, raw: Json, kinds: t.Mapping[str, str], model: Jso
             for name, other in model["services"].items()
         )
     return replace(service, waits_for=tuple(waits), before_start=web_waits_for_job)
+
+
+def _migrate(name: str, kind: str, said: t.Any, model: Json) -> MigrateWish | None:
+    # False says of the inventory that the file's setting is not to count: the job's own command runs.
+    if said is None or said is False:
+        return None
+    if kind != JOB:
+        raise SpecError(f"service {name}: `migrate` is for kind job, this is kind {kind}")
+    wish = parse_migrate(said, name)
+    if wish.where.service and wish.where.service not in model["services"]:
+        close = difflib.get_close_matches(wish.where.service, list(model["services"]), 1)
+        hint = f"; did you mean {close[0]}?" if close else f"; the file has {words(list(model['services']))}"
+        raise SpecError(f"service {name}, migrate: database: the compose file has no service {show(wish.where.service)}{hint}")
+    return wish
 
 
 def _port(name: str, kind: str, why: str, raw: Json, said: t.Any) -> int | None:

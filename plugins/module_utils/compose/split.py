@@ -100,6 +100,25 @@ def release_document(
     return document
 
 
+def oneoff_document(model: Json, services: t.Sequence[Service], project: str, name: str, image_pins: t.Mapping[str, str]) -> Json:
+    """A project for commands in containers of one service: its own section, in the networks in which the accessories are."""
+    reference = next(service.image for service in services if service.name == name)
+    made = section(model["services"][name], image_pins.get(reference, reference))
+    _unlink(made, ())
+    for key in ("ports", "healthcheck"):
+        made.pop(key, None)
+    made["restart"] = "no"
+    networks = model.get("networks") or {}
+    base = base_document(model, services, project)["networks"]
+    shared = [key for key in made.get("networks") or () if key in base or (networks.get(key) or {}).get("external")]
+    if shared:
+        made["networks"] = dict.fromkeys(shared)
+    document = _document(model, project, {name: made}, private=not shared)
+    for key in shared:
+        document["networks"][key] = {"name": (networks.get(key) or {}).get("name") or key, "external": True}
+    return document
+
+
 def section(raw: Json, image: str) -> Json:
     """One service's section as it runs: cleaned of what only we or a build read, with ``image`` in its place."""
     made = {key: copy.deepcopy(value) for key, value in raw.items() if key not in _DROPPED and _says_something(key, value)}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the host keeps of an app: ``/var/lib/steady/<app>``, readable by root only.
 
-lock  journal.jsonl  result.json  base.json  releases/<id>/{compose.json,release.json,files/}
+lock  journal.jsonl  result.json  base.json  migrations.json  releases/<id>/{compose.json,release.json,files/}
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.errors import P
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text, sync_folder, write_atomic
 
 Json = dict[str, t.Any]
+# How files begin that are there only while a command runs.
+SCRATCH = "scratch-"
 
 
 class Store:
@@ -30,6 +32,7 @@ class Store:
         self.folder = os.path.join(state_dir, app)
         self.lock = os.path.join(self.folder, "lock")
         self.journal = os.path.join(self.folder, "journal.jsonl")
+        self.migrations = os.path.join(self.folder, "migrations.json")
         self.base = os.path.join(self.folder, "base.json")
 
     def make(self) -> None:
@@ -42,6 +45,13 @@ class Store:
             raise PreflightError(
                 f"the state folder {self.folder} can't be made: {exc.strerror}; set state_dir to where root may write"
             ) from None
+
+    def sweep(self) -> None:
+        """Remove what a run left that was killed while a command of it ran. Only under the app's lock."""
+        for name in os.listdir(self.folder):
+            if name.startswith(SCRATCH):
+                with suppress(OSError):
+                    os.unlink(os.path.join(self.folder, name))
 
     def write_base(self, document: Json) -> str:
         """Write the base project; the path of its file."""

@@ -74,7 +74,8 @@ class Observed:
     ``served`` is the release the edge is configured for. ``unfinished`` says that the last rollout was cut short,
     so that the edge may not yet do what its configuration says. ``images_missing`` lists images of the wish that
     are not on the host, ``history`` the complete releases, most recent first. ``shares`` tells how many running
-    replicas of each service the edge asks; more than one release has some only in the midst of a rolling.
+    replicas of each service the edge asks; more than one release has some only in the midst of a rolling. ``contracts``
+    names jobs that have migrations which wait for older code to go.
     """
 
     served: str | None = None
@@ -85,6 +86,7 @@ class Observed:
     history: tuple[str, ...] = ()
     edge_matches: bool = True
     shares: tuple[Share, ...] = ()
+    contracts: tuple[str, ...] = ()
 
     def release(self, release_id: str | None) -> Release | None:
         """The release of this id, or None."""

@@ -139,7 +139,23 @@ def put_away(wish: Wish, observed: Observed, options: Options, acted: bool) -> t
         elif release.runs(WEB):
             names = release.runs(WEB)
             steps.append(Step(s.STOP, f"stop {words(names)} of release {release.id}, keep it", release.id, names, rolls_back=False))
-    return tuple(steps)
+    return tuple(steps) + contracted(wish, observed, options)
+
+
+def contracted(wish: Wish, observed: Observed, options: Options) -> tuple[Step, ...]:
+    """Last of all, where that is asked for: what only releases needed that are gone by now."""
+    return tuple(
+        Step(
+            s.MIGRATE,
+            f"take away what only older releases needed ({job.name})",
+            wish.release,
+            (job.name,),
+            rolls_back=False,
+            point=s.CONTRACT,
+        )
+        for job in wish.of("job")
+        if options.contract and job.name in observed.contracts
+    )
 
 
 def workers_and_singletons(mine: Release, observed: Observed) -> list[Step]:
@@ -200,6 +216,8 @@ def _jobs(wish: Wish, observed: Observed) -> tuple[Service, ...]:
 
 
 def _job(wish: Wish, job: Service) -> Step:
+    if job.migrate:
+        return Step(s.MIGRATE, f"migrate for release {wish.release} ({job.name})", wish.release, (job.name,), point=s.EXPAND)
     return Step(s.JOB, f"run {job.name} of release {wish.release} to its end", wish.release, (job.name,))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
 from ansible_collections.steady.deploy.plugins.module_utils.probe.gate import Gate
 
 WEB, WORKER, SINGLETON, ACCESSORY, JOB = "web", "worker", "singleton", "accessory", "job"
@@ -47,7 +48,8 @@ class Service:
     ``port`` is the container port the edge sends traffic to; a web service without one serves only its own release.
     ``why`` says where the kind comes from. ``stop_timeout`` is seconds, ``memory`` bytes reserved per replica.
     ``waits_for`` names services of the release that must be healthy before this one starts.
-    ``before_start`` marks a job that a web service depends on: it runs before the release starts.
+    ``before_start`` marks a job that a web service depends on: it runs before the release starts. ``migrate`` makes a job one
+    whose migrations the engine brings about, instead of running its command.
     ``strategy`` is the one the service asks for, or empty; ``update`` and ``way_back`` say how it goes in batches.
     """
 
@@ -64,6 +66,7 @@ class Service:
     before_start: bool = False
     memory: int = 0
     assets: Assets | None = None
+    migrate: MigrateWish | None = None
     strategy: str = ""
     update: Batches = Batches()
     way_back: Batches = Batches()
@@ -113,6 +116,7 @@ class Options:
     """How a rollout goes about it. Times in seconds. ``scenarios`` names the smoke tests.
 
     At most ``start_parallel`` containers are started at once. ``hold_timeout`` is how long ``recreate`` holds a request.
+    ``contract`` asks for migrations that take away what only older releases need.
     """
 
     strategy: str = "blue_green"
@@ -123,6 +127,7 @@ class Options:
     hold_timeout: float = 30.0
     watch: float = 2.0
     job_timeout: float = 3600.0
+    contract: bool = False
     scenarios: tuple[str, ...] = ()
     start_parallel: int = 4
     hooks: tuple[Hook, ...] = ()

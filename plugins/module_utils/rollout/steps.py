@@ -11,6 +11,7 @@ PULL = "pull"  # bring images to the host; only ever planned, since a release is
 BASE_UP = "base_up"  # start accessories
 CREATE = "create"  # make a release's networks and containers, and plug accessories in
 JOB = "job"  # run a job to its end
+MIGRATE = "migrate"  # bring the database to the schema that a release needs, or take away what only older ones needed
 START = "start"  # start services of a release
 GATE = "gate"  # wait until services of a release are ready
 SMOKE = "smoke"  # try scenarios, on the release's own ports or, after a shift, through the edge
@@ -26,6 +27,8 @@ REMOVE = "remove"  # remove a release with all it has
 
 # Where a smoke test asks.
 RELEASE, EDGE = "release", "edge"
+# Which migrations: those that are safe beside the old code, or those that may come only once it is gone.
+EXPAND, CONTRACT = "expand", "contract"
 
 
 # What becomes of a rollout when a batch fails, as Compose's failure_action has it.
@@ -51,7 +54,8 @@ class Step:
     ``mix`` is what the edge asks after a shift in batches; without it that is the whole ``release``. Of the replicas that
     a gate waits for ``may_fail`` may fail; ``pauses`` says that a failure leaves everything as it is. ``seconds`` is how
     long a watch lasts, where the batch says so.
-    ``point`` says where a smoke test asks (RELEASE or EDGE), or which hook this is, as an index into the options' hooks.
+    ``point`` says where a smoke test asks (RELEASE or EDGE), which migrations (EXPAND or CONTRACT), or which hook this is, as an
+    index into the options' hooks.
     """
 
     action: str

@@ -77,7 +77,7 @@ def test_the_shop_is_inferred_where_it_says_nothing():
         ({"x-steady": {"kind": 7}}, "service x: kind 7 is unknown, it is one of web, worker, singleton, accessory, job."),
         ({"x-steady": "web"}, "service x: `x-steady` must be a mapping such as {kind: web, port: 8000}"),
         ({"x-steady": {"knd": "web"}}, "service x: `x-steady` has no key 'knd'; did you mean kind?"),
-        ({"x-steady": {"zzz": 1}}, "service x: `x-steady` has no key 'zzz'; it takes kind, port, gates, assets, strategy"),
+        ({"x-steady": {"zzz": 1}}, "service x: `x-steady` has no key 'zzz'; it takes kind, port, gates, assets, strategy, migrate"),
         ({}, f"service x: it may be a `worker`, a `singleton` or an `accessory`; {HOW}"),
         ({"expose": ["80"]}, f"service x: it exposes a port, so it may be `web` or `accessory`; {HOW}"),
         ({"ports": [FIXED]}, f"service x: it publishes a fixed port, so it may be `web` or `accessory`; {HOW}"),

@@ -1,0 +1,64 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host remembers of an app's migrations: which of them each release's code knows, and which have taken something away."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
+from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text, write_atomic
+
+Json = dict[str, t.Any]
+
+
+class Memory:
+    """One JSON file: ``known`` has release -> service -> ids, ``contracted`` has service -> ids."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def known_by(self, service: str, releases: t.Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """By release what its code knows; of a release from before there were migrations, nothing."""
+        known = self._read()["known"]
+        return {release: tuple((known.get(release) or {}).get(service) or ()) for release in releases}
+
+    def learn(self, release: str, service: str, ids: t.Sequence[str], releases: t.Collection[str]) -> None:
+        """Remember what a release's code knows, and forget releases that are not among ``releases``."""
+        said = self._read()
+        known = {name: value for name, value in said["known"].items() if name in releases or name == release}
+        known[release] = {**(known.get(release) or {}), service: list(ids)}
+        self._write({**said, "known": known})
+
+    def contract(self, service: str, ids: t.Sequence[str]) -> None:
+        """Remember contract migrations that are about to be applied: from then on old code may miss what they take away."""
+        said = self._read()
+        before = said["contracted"].get(service) or []
+        more = [one for one in ids if one not in before]
+        if more:
+            self._write({**said, "contracted": {**said["contracted"], service: [*before, *more]}})
+
+    def contracted(self) -> dict[str, tuple[str, ...]]:
+        """By service the contract migrations that were applied."""
+        return {service: tuple(ids) for service, ids in self._read()["contracted"].items()}
+
+    def knows(self, release: str) -> Json | None:
+        """By service what a release's code knows, None where nobody has looked."""
+        found = self._read()["known"].get(release)
+        return found if isinstance(found, dict) else None
+
+    def _read(self) -> Json:
+        text = read_text(self._path)
+        try:
+            said = json.loads(text or "{}")
+            return {"known": dict(said.get("known") or {}), "contracted": dict(said.get("contracted") or {})}
+        except (ValueError, AttributeError, TypeError):
+            raise MigrateError(
+                f"{self._path} is damaged, so nobody knows which releases fit the database's schema: mend it, or remove it if no contract "
+                "migration was ever applied"
+            ) from None
+
+    def _write(self, said: Json) -> None:
+        write_atomic(self._path, json.dumps(said, indent=1, sort_keys=True) + "\n", 0o600)

@@ -1,0 +1,220 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Applying migrations: under the database's lock, watched by the guard, tried again where a lock was not to be had in time."""
+
+from __future__ import annotations
+
+import random
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
+from ansible_collections.steady.deploy.plugins.module_utils.core.progress import Tell, untold
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Adapter, Tool
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.choose import Chosen, digest
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.attempts import delays, is_lock_timeout
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.facts import TableFacts
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.guard import Watched
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import UNKNOWN, Migration, Outcome, Pending
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import words
+
+# Chooses, of what is pending, what is to be applied now. Raises MigrateError.
+Choose = t.Callable[[t.Sequence[Migration]], Chosen]
+
+
+class Lock(t.Protocol):
+    """The database's lock while it is held."""
+
+    def check(self) -> None:
+        """Raise MigrateError where it was lost."""
+
+
+class Watch(t.Protocol):
+    """The guard while it watches."""
+
+    def watched(self) -> Watched:
+        """What it has seen so far."""
+
+
+class Database(t.Protocol):
+    """The database that is migrated. What raises, raises MigrateError with one sentence."""
+
+    def check(self) -> None:
+        """Raise where it can't be reached or written to."""
+
+    def lock(self) -> t.ContextManager[Lock]:
+        """Hold it against other migrations, wherever they are run from."""
+
+    def guard(self) -> t.ContextManager[Watch]:
+        """Watch the migration's connections."""
+
+    def environment(self, concurrently: bool) -> t.Mapping[str, str]:
+        """What the tool's environment needs for its connections to have limits."""
+
+    def backup(self) -> dict[str, t.Any]:
+        """Let pass where there is a backup young enough; facts of it. Raises where there is none."""
+
+    def tables(self) -> dict[str, TableFacts]:
+        """How large its tables are."""
+
+    def schema(self) -> str:
+        """Its schema as text."""
+
+    def invalid_indexes(self) -> tuple[tuple[str, str], ...]:
+        """Indexes that were never finished, each with its table."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look at a database told: nothing was changed."""
+
+    pending: Pending
+    migrations: tuple[Migration, ...] = ()
+    tables: t.Mapping[str, TableFacts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What was done. ``facts`` of the guard, the backup and the tries are told as they are."""
+
+    known: tuple[str, ...] = ()
+    applied: tuple[Migration, ...] = ()
+    held_back: tuple[str, ...] = ()
+    facts: t.Mapping[str, t.Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def look(adapter: Adapter, tool: Tool, database: Database) -> Looked:
+    """What is pending, with its SQL, and how large the tables are. Where nothing is, one command of the tool has told that."""
+    pending = adapter.pending(tool)
+    if not pending.pending:
+        return Looked(pending)
+    database.check()
+    return Looked(pending, adapter.migrations(tool, pending.pending), database.tables())
+
+
+class Run:
+    """Brings the migrations of one job about."""
+
+    def __init__(self, name: str, adapter: Adapter, tool: Tool, database: Database, clock: Clock, tries: int, tell: Tell = untold) -> None:
+        """``name`` is the service's: what sentences call it."""
+        self._name = name
+        self._adapter = adapter
+        self._tool = tool
+        self._database = database
+        self._clock = clock
+        self._tries = tries
+        self._tell = tell
+
+    def apply(self, choose: Choose, approved: t.Mapping[str, str] | None, phases: t.Mapping[str, str]) -> Applied:
+        """Apply what ``choose`` picks of what is pending now.
+
+        ``approved`` has the digest of each migration that was judged; it is None where nobody is there yet whom one could hurt.
+        ``phases`` are the judge's word on migrations that say none themselves. Raises MigrateError: its facts have what was applied.
+        """
+        pending = self._adapter.pending(self._tool)
+        if not pending.pending:
+            self._fit(pending)
+            return Applied(pending.known)
+        self._database.check()
+        with self._database.lock() as lock:
+            # Another host may have been quicker.
+            pending = self._adapter.pending(self._tool)
+            self._fit(pending)
+            migrations = self._adapter.migrations(self._tool, pending.pending)
+            strange = [one.id for one in migrations if approved is not None and approved.get(one.id) != digest(one)]
+            if strange:
+                raise MigrateError(
+                    f"service {self._name}: migration {strange[0]} is not what was judged: its SQL has changed meanwhile; run again"
+                )
+            chosen = choose(with_phases(migrations, phases))
+            held = tuple(one.id for one in chosen.held_back)
+            if not chosen.apply:
+                return Applied(pending.known, held_back=held)
+            facts: dict[str, t.Any] = {"backup": self._database.backup()}
+            before = self._database.invalid_indexes()
+            with self._database.guard() as guard:
+                try:
+                    self._all(chosen.apply, lock, guard, facts)
+                except MigrateError as exc:
+                    exc.facts["migration"] = {**exc.facts.get("migration", {}), **_seen(guard.watched())}
+                    raise
+                watched = guard.watched()
+            facts.update(_seen(watched))
+            left = [index for index in self._database.invalid_indexes() if index not in before]
+            warnings = [*watched.warnings, *watched.reports]
+            warnings += [f"index {name} of table {table} is invalid: drop it, and create it again" for name, table in left]
+            return Applied(pending.known, chosen.apply, held, facts, tuple(warnings))
+
+    def _fit(self, pending: Pending) -> None:
+        if pending.drift:
+            raise MigrateError(
+                f"service {self._name}: the database does not fit the release's migrations: {pending.drift[0]}", drift=list(pending.drift)
+            )
+
+    def _all(self, migrations: t.Sequence[Migration], lock: Lock, guard: Watch, facts: dict[str, t.Any]) -> None:
+        """Apply these, and try again those that did not get their lock."""
+        done: list[str] = []
+        pauses = delays(self._tries, 1.0, random.Random())
+        facts.update(tries=0, applied=done)
+        while True:
+            left = [one for one in migrations if one.id not in done]
+            ended = len(guard.watched().ended)
+            facts["tries"] += 1
+            self._tell("migrate", self._name, {"left": len(left)})
+            concurrently = any("concurrently" in text.lower() for one in left for text in one.statements or ())
+            outcome = self._adapter.apply(_With(self._tool, self._database.environment(concurrently)), [one.id for one in left])
+            done += outcome.applied
+            lock.check()
+            if outcome.failed is None:
+                return
+            failed = next(one for one in left if one.id == outcome.failed)
+            cancelled = guard.watched().ended[ended:]
+            pause = next(pauses, None) if is_lock_timeout(outcome.reason, bool(cancelled)) else None
+            if pause is None or not _whole(failed, outcome):
+                raise self._failed(outcome, done, [one.id for one in left[len(outcome.applied) :]], cancelled, facts)
+            self._tell("migrate", self._name, {"pause": round(pause, 1)}, again=outcome.reason)
+            self._clock.sleep(pause)
+
+    def _failed(
+        self, outcome: Outcome, done: t.Sequence[str], missing: t.Sequence[str], cancelled: t.Sequence[str], facts: t.Mapping[str, t.Any]
+    ) -> MigrateError:
+        why = f" (the guard: {cancelled[-1]})" if cancelled else ""
+        tried = f" after {facts['tries']} tries" if facts["tries"] > 1 else ""
+        return MigrateError(
+            f"migration {outcome.failed} of service {self._name} failed{tried}: {outcome.reason}{why}. "
+            f"Applied: {words(done) if done else 'none'}; not applied: {words(missing)}; what it left: {outcome.left}. "
+            "Mend the migration, then run again",
+            migration={**facts, "failed": outcome.failed, "reason": outcome.reason, "left": outcome.left, "not_applied": list(missing)},
+        )
+
+
+def _seen(watched: Watched) -> dict[str, t.Any]:
+    return {"longest_wait": watched.longest, "waited": watched.waited, "ended": list(watched.ended)}
+
+
+def _whole(failed: Migration, outcome: Outcome) -> bool:
+    """Whether trying again begins where the failed try began: it ran in a transaction, or has only one statement."""
+    return outcome.left.startswith("nothing") or len(failed.statements or ()) == 1
+
+
+def with_phases(migrations: t.Sequence[Migration], phases: t.Mapping[str, str]) -> tuple[Migration, ...]:
+    """The migrations, with the judge's word on those that say nothing themselves."""
+    return tuple(
+        replace(one, phase=phases[one.id], why="by what its SQL does") if one.phase == UNKNOWN and one.id in phases else one
+        for one in migrations
+    )
+
+
+class _With:
+    """A tool with more in its environment."""
+
+    def __init__(self, tool: Tool, env: t.Mapping[str, str]) -> None:
+        self._tool = tool
+        self._env = env
+
+    def run(self, argv: t.Sequence[str], *, stdin: str | None = None, timeout: float | None = None, env: t.Any = None) -> t.Any:
+        """See Tool.run."""
+        return self._tool.run(argv, stdin=stdin, timeout=timeout, env={**self._env, **(env or {})})

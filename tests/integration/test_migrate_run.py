@@ -1,0 +1,154 @@
+"""Migrations on a real PostgreSQL and a real MariaDB: two hosts at once, one killed in the middle, and users who go on writing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from integration.migrate_db import runner, servers
+from integration.migrate_db.servers import Server, docker, until
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNNER = Path(runner.__file__)
+SLEEP = {"postgresql": "SELECT pg_sleep({})", "mariadb": "SELECT SLEEP({})"}
+
+
+@pytest.fixture(scope="module")
+def net(migrate_db_image):
+    with servers.network() as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def tool(net):
+    with servers.container(net, "infinity", options=["--entrypoint", "sleep"]) as name:
+        yield name
+
+
+@pytest.fixture(scope="module", params=["postgresql", "mariadb"])
+def db(request, net, tool):
+    with servers.server(net, request.param, tool=tool) as found:
+        yield found
+
+
+@pytest.fixture
+def folder(db):
+    """Puts migrations where the tool finds them; nothing is applied yet."""
+    with db.session() as session:
+        for table in ("steady_migrations", "rooms", "guests"):
+            session.query(f"DROP TABLE IF EXISTS {table}")
+    docker("exec", db.tool, "rm", "-rf", runner.FOLDER)
+
+    def put(**files: str) -> None:
+        docker("exec", db.tool, "mkdir", "-p", runner.FOLDER)
+        for name, text in files.items():
+            docker("exec", "-i", db.tool, "sh", "-c", f"cat >{runner.FOLDER}/{name}.sql", text=text)
+
+    return put
+
+
+def begin(db: Server, owner: str) -> subprocess.Popen[str]:
+    """A run of another host: a process of its own."""
+    argv = [sys.executable, str(RUNNER), db.engine, db.name, db.tool, owner]
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}/.lab", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+
+
+def end(run: subprocess.Popen[str]) -> dict:
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 0, err
+    return json.loads(out)
+
+
+def slow(db: Server, seconds: float) -> str:
+    return f"{SLEEP[db.engine].format(seconds)};\n"
+
+
+def tables(db: Server) -> set[str]:
+    with db.session() as session:
+        return {
+            name
+            for (name,) in session.query(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = "
+                + ("current_schema()" if db.engine == "postgresql" else "DATABASE()")
+            )
+        }
+
+
+def test_of_two_hosts_exactly_one_migrates(db, folder):
+    folder(a_rooms=f"CREATE TABLE rooms (id int);\n{slow(db, 1)}", b_guests="CREATE TABLE guests (id int);\n")
+    runs = [begin(db, f"host {number}") for number in range(3)]
+    said = [end(run) for run in runs]
+    assert sorted(len(one["applied"]) for one in said) == [0, 0, 2], said
+    assert {"rooms", "guests"} <= tables(db)
+
+
+def test_killed_in_the_middle_the_lock_is_free_once_its_command_has_ended_and_a_rerun_goes_on(db, folder):
+    folder(a_rooms="CREATE TABLE rooms (id int);\n", b_guests=f"{slow(db, 4)}CREATE TABLE guests (id int);\n")
+    first = begin(db, "the killed one")
+    with db.session() as session:
+        db.sees(session, "sleep(4)" if db.engine == "postgresql" else "SLEEP(4)")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    # What it had started still works on: nobody else may migrate meanwhile.
+    refused = runner.apply(db.engine, db.name, db.tool, "too early", lock_wait=0)
+    assert "another migration holds" in refused["failed"] or "begun and never ended" in refused["failed"], refused
+    until(lambda: "guests" in tables(db), 15)
+    again = runner.apply(db.engine, db.name, db.tool, "the next one", lock_wait=20)
+    # It was finished by the command that outlived its master: the ledger tells, and nothing is done twice.
+    assert again.get("applied") == [], again
+    assert runner.apply(db.engine, db.name, db.tool, "once more").get("applied") == []
+
+
+def test_a_failure_tells_what_is_there_and_a_rerun_goes_on(db, folder):
+    folder(a_rooms="CREATE TABLE rooms (id int);\n", b_bad="CREATE TABLE guests (id int);\nALTER TABLE no_such_table ADD x int;\n")
+    failed = runner.apply(db.engine, db.name, db.tool, "me")
+    assert "migration b_bad.sql of service migrate failed" in failed["failed"] and "Applied: a_rooms.sql" in failed["failed"], failed
+    # PostgreSQL takes it all back, MariaDB does not: both are told.
+    assert ("guests" in tables(db)) == (db.engine == "mariadb")
+    assert ("nothing: it ran in a transaction" in failed["failed"]) == (db.engine == "postgresql")
+
+
+def test_users_who_write_wait_no_longer_than_they_may(db, folder):
+    """A rewrite of a table that users write to: ended by the guard again and again, then given up. No write of theirs fails."""
+    rows = "generate_series(1, 1500000)" if db.engine == "postgresql" else "seq_1_to_1500000"
+    column = "generate_series" if db.engine == "postgresql" else "seq"
+    with db.session() as session:
+        session.query("CREATE TABLE guests (id int PRIMARY KEY, name varchar(200))")
+        session.query(f"INSERT INTO guests SELECT {column}, 'somebody whose name is neither short nor long' FROM {rows}", 120)
+    change = "ALTER COLUMN id TYPE bigint" if db.engine == "postgresql" else "MODIFY id bigint, ALGORITHM=COPY, LOCK=SHARED"
+    folder(a_wide=f"ALTER TABLE guests {change};\n")
+    waited: list[float] = []
+    over = threading.Event()
+
+    def write() -> None:
+        with db.session() as session:
+            session.query(
+                "SET lock_timeout = 0" if db.engine == "postgresql" else "SET lock_wait_timeout = 60, innodb_lock_wait_timeout = 60"
+            )
+            number = 2_000_000
+            while not over.is_set():
+                begun = time.monotonic()
+                session.query(f"INSERT INTO guests VALUES ({number}, 'new')", 60)
+                waited.append(time.monotonic() - begun)
+                number += 1
+                time.sleep(0.01)
+
+    user = threading.Thread(target=write)
+    user.start()
+    try:
+        limits = {"stall": 0.3, "lock_timeout": 0.3}
+        said = runner.apply(db.engine, db.name, db.tool, "me", tries=2, limits=limits)
+    finally:
+        over.set()
+        user.join()
+    assert "failed after 2 tries" in said["failed"] and "the guard:" in said["failed"], said
+    assert len(waited) > 20 and max(waited) < 2.5, (len(waited), max(waited))
+    assert said["facts"]["longest_wait"] >= 0.3 and len(said["facts"]["ended"]) == 2, said["facts"]

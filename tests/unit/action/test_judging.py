@@ -1,0 +1,84 @@
+"""From what a rollout is about to migrate to what it may do."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.steady.deploy.plugins.plugin_utils.judging import judge
+
+COLUMNS = {"id": {"type": "int(11)", "null": False, "default": False}, "note": {"type": "varchar(20)", "null": True, "default": False}}
+
+
+def pending(name, *statements, phase="unknown", text="", opaque=""):
+    return {
+        "id": name,
+        "phase": phase,
+        "why": "",
+        "statements": None if opaque else list(statements),
+        "opaque": opaque,
+        "text": text,
+        "digest": f"of {name}",
+    }
+
+
+def told(*migrations, rows=500_000, levels=None):
+    return [
+        {
+            "service": "migrate",
+            "engine": "mariadb",
+            "levels": levels or {},
+            "small_rows": 10_000,
+            "pending": list(migrations),
+            "tables": {"bookings": {"rows": rows, "bytes": 1, "columns": COLUMNS}},
+            "drift": [],
+        }
+    ]
+
+
+def test_what_is_harmless_passes():
+    verdict = judge(told(pending("one", "ALTER TABLE bookings ADD COLUMN note VARCHAR(20) NULL")))
+    assert verdict.refusal == "" and verdict.approved == {"migrate": {"digests": {"one": "of one"}, "phases": {}}}
+    assert "one: expand" in verdict.text and verdict.verdicts["migrate"]["blocked"] is False
+
+
+def test_what_rewrites_a_large_table_is_refused_in_one_sentence():
+    verdict = judge(told(pending("two", "ALTER TABLE bookings MODIFY id BIGINT NOT NULL")))
+    assert verdict.refusal.startswith("migration two, ") and verdict.refusal.endswith("; nothing was changed")
+    assert "Safe way: " in verdict.refusal and "ALTER TABLE bookings MODIFY" in verdict.refusal
+
+
+def test_what_the_columns_are_decides():
+    assert judge(told(pending("wider", "ALTER TABLE bookings MODIFY note VARCHAR(80) NULL"))).refusal == ""
+    assert judge(told(pending("narrower", "ALTER TABLE bookings MODIFY note VARCHAR(5) NULL"))).refusal != ""
+
+
+def test_of_an_empty_table_it_passes():
+    assert judge(told(pending("two", "ALTER TABLE bookings MODIFY id BIGINT NOT NULL"), rows=0)).refusal == ""
+
+
+def test_a_level_lets_it_pass_as_a_warning():
+    verdict = judge(told(pending("two", "ALTER TABLE bookings MODIFY id BIGINT NOT NULL"), rows=500_000))
+    rule = verdict.refusal.split(", ")[1].split(" ")[0]
+    milder = judge(told(pending("two", "ALTER TABLE bookings MODIFY id BIGINT NOT NULL"), levels={rule: "warn"}))
+    assert milder.refusal == "" and any(rule in warning for warning in milder.warnings)
+
+
+def test_what_breaks_old_code_waits_until_it_is_gone():
+    verdict = judge(told(pending("three", "ALTER TABLE bookings DROP COLUMN nights")))
+    assert verdict.refusal == "" and verdict.approved["migrate"]["phases"] == {"three": "contract"}
+
+
+def test_what_can_not_be_seen_is_a_warning():
+    verdict = judge(told(pending("four", opaque="it is written in Python")))
+    assert verdict.refusal == "" and any("it is written in Python" in warning for warning in verdict.warnings)
+
+
+def test_an_unknown_level_is_refused():
+    verdict = judge(told(pending("one", "SELECT 1"), levels={"no-such-rule": "warn"}))
+    assert verdict.refusal.startswith("service migrate: ") and "no-such-rule" in verdict.refusal
+
+
+@pytest.mark.parametrize("migrations", [(), []])
+def test_nothing_pending_needs_no_judge(migrations, monkeypatch):
+    monkeypatch.setattr("ansible_collections.steady.deploy.plugins.plugin_utils.judging.lint", None)
+    assert judge(told(*migrations)).approved == {}
