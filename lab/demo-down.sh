@@ -4,5 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")"
 source ./lib.sh
 ./down.sh
-# The hotel's images are tagged by its build script, not by the lab.
-docker images --filter 'reference=hotel/*' --format '{{.Repository}}:{{.Tag}}' | xargs -r docker rmi -f >/dev/null
+# The examples' images are tagged by their build scripts, not by the lab.
+docker images --filter 'reference=hotel/*' --filter 'reference=community/*' --format '{{.Repository}}:{{.Tag}}' | xargs -r docker rmi -f >/dev/null

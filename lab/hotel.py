@@ -50,9 +50,9 @@ def one_at_a_time() -> t.Iterator[None]:
         yield
 
 
-def build(tag: str, variant: str = "") -> None:
-    """Build the hotel's images as version ``tag`` and push them to the lab's registry."""
-    argv = [str(ROOT / "examples/hotel/build"), tag, *([variant] if variant else []), "--push"]
+def build(tag: str, variant: str = "", example: str = "hotel") -> None:
+    """Build an example's images as version ``tag`` and push them to the lab's registry."""
+    argv = [str(ROOT / "examples" / example / "build"), tag, *([variant] if variant else []), "--push"]
     with one_at_a_time():
         subprocess.run(argv, check=True, env={**os.environ, "REGISTRY": REGISTRY}, stdout=subprocess.DEVNULL)
 

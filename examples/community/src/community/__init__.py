@@ -1,0 +1,1 @@
+"""A small community: members and their posts, and a bot that does jobs."""
