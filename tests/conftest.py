@@ -15,7 +15,7 @@ TIME_LIMITS = {"integration": 300, "inputs": 300, "fuzz": 300, "e2e": 1800, "fau
 
 
 # A failed assert in what the tests share says what it compared, as in the tests themselves.
-pytest.register_assert_rewrite("e2e.inside", "e2e.killer", "e2e.users", "faults.drill", "hotel")
+pytest.register_assert_rewrite("e2e.community", "e2e.inside", "e2e.killer", "e2e.users", "faults.drill", "hotel")
 
 
 def link_collection() -> None:

@@ -45,7 +45,7 @@ BROKEN = (
     ),
     Broken("error-500", (r"\bweb\b", "500"), "gate", {"web": {"gates": [READY, HOME]}}),
     Broken("slow", (r"\bweb\b", r"1\.8 s"), "gate", {"web": {"gates": [READY, FAST_HOME]}}),
-    Broken("failing-migration", ("job migrate of release", "exit code 1"), "job"),
+    Broken("failing-migration", ("migration .*add_loyalty_tier of service migrate failed", "Unknown column", "possibly a part"), "migrate"),
 )
 
 

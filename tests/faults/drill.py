@@ -16,10 +16,12 @@ from faults.fault import EITHER, FINISHES, KILLED, REFUSED, UNDONE, Fault, Scene
 from faults.report import Row
 from hotel import Host, Played
 
+# The versions have the same migrations, and a fault is to meet a job at work: so it runs as one.
+PLAIN_JOB: dict[str, t.Any] = {"app_services": {"migrate": {"migrate": False}}}
 # A watch that lasts, so that there is a middle of it, and streams that are cut soon.
-STRUCK: dict[str, t.Any] = {"app_stream_drain_timeout": 1, "app_watch": 4}
+STRUCK: dict[str, t.Any] = {**PLAIN_JOB, "app_stream_drain_timeout": 1, "app_watch": 4}
 # A command of a killed run may still be at work, and keeps the app locked until it ends.
-RERUN: dict[str, t.Any] = {"app_stream_drain_timeout": 1, "app_lock_wait": 90}
+RERUN: dict[str, t.Any] = {**PLAIN_JOB, "app_stream_drain_timeout": 1, "app_lock_wait": 90}
 # Seconds in which the served release must be whole again by itself.
 HEALS_WITHIN = 90.0
 
@@ -71,7 +73,7 @@ def drill(host: Host, unseen: str, fault: Fault, thorough: bool = True) -> Row:
 def _struck(scene: Scene, fault: Fault, strikes: t.Sequence[Strike], users: Users) -> Played:
     """Roll out, and strike at the moments."""
     ended: list[Played] = []
-    options = {**STRUCK, **fault.options}
+    options = {**STRUCK, **fault.options, "app_services": {**PLAIN_JOB["app_services"], **fault.options.get("app_services", {})}}
     with contextlib.ExitStack() as stack:
         watches = [stack.enter_context(Killer(scene.host, strike.at, strike.send)) for strike in strikes]
         run = threading.Thread(target=lambda: ended.append(scene.host.deploy(scene.version, **options)))

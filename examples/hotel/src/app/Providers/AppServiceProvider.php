@@ -4,7 +4,6 @@ namespace App\Providers;
 
 use App\Support\KeyRing;
 use App\Support\WorkerPulse;
-use Illuminate\Console\Events\CommandStarting;
 use Illuminate\Console\Events\ScheduledTaskFailed;
 use Illuminate\Console\Events\ScheduledTaskFinished;
 use Illuminate\Console\Events\ScheduledTaskStarting;
@@ -37,12 +36,5 @@ class AppServiceProvider extends ServiceProvider
         );
 
         $events->listen(Looping::class, static fn () => WorkerPulse::beat());
-
-        if (config('release.variant') === 'failing-migration') {
-            $events->listen(
-                CommandStarting::class,
-                fn () => $this->loadMigrationsFrom(database_path('migrations-failing')),
-            );
-        }
     }
 }

@@ -15,7 +15,7 @@ return new class extends Migration
                 $table->string('loyalty_tier', 20)->nullable();
             });
         }
-        DB::update('update bookings set loyalty_tier = loyalty_program');
+        DB::update('update bookings set loyalty_tier = loyalty_program where id between 1 and 1000');
     }
 
     public function down(): void

@@ -1,0 +1,25 @@
+<?php
+
+namespace App\Models;
+
+use Illuminate\Database\Eloquent\Casts\Attribute;
+use Illuminate\Database\Eloquent\Model;
+
+class Booking extends Model
+{
+    protected $fillable = ['reference', 'room', 'nights', 'guest', 'created_by_version'];
+
+    protected $attributes = ['status' => 'booked'];
+
+    // Encrypted with APP_KEY: a release with another key can't read it.
+    protected $casts = ['guest' => 'encrypted', 'room' => 'integer'];
+
+    /** Writes and reads the new column only, whether the old one is there or not. */
+    protected function nights(): Attribute
+    {
+        return Attribute::make(
+            get: static fn (?int $old, array $row) => $row['stay_nights'],
+            set: static fn (int $nights) => ['stay_nights' => $nights],
+        );
+    }
+}
