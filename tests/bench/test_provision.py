@@ -141,4 +141,5 @@ The time includes what the controller itself takes. What keeps it low:
 - Few tasks: what a role has to know about a host it asks for in one command, and a file with all items replaces one file each.
 - Packages are looked up by one `dpkg-query`; the APT modules run only where one is missing.
 - Tasks are imported, not included, except where that saves many skipped ones.
+- Only facts that a role asks for are gathered, and certificates that are settled are not asked for twice.
 """
