@@ -27,7 +27,9 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.journal import 
 from ansible_collections.steady.deploy.plugins.module_utils.core.lock import Lock
 
 def main():
-    module = AnsibleModule(supports_check_mode=True, argument_spec={"app": {}, "state_dir": {}, "waits_for": {}, "fails": {"type": "bool"}})
+    module = AnsibleModule(supports_check_mode=True, argument_spec={
+        "app": {}, "state_dir": {}, "approved": {"type": "dict"}, "waits_for": {}, "fails": {"type": "bool"},
+    })
     folder, clock = os.path.join(module.params["state_dir"], module.params["app"]), SystemClock()
     result = {"changed": True, "release": "new", "timeline": [{"action": "shift", "text": "shift", "after": 0.0, "seconds": 0.4}]}
     if not module.check_mode:
