@@ -33,4 +33,4 @@ class Adapter(t.Protocol):
         """These pending migrations with their phase and the SQL that will run. Changes nothing."""
 
     def apply(self, tool: Tool, ids: t.Sequence[str]) -> Outcome:
-        """Apply exactly these pending migrations, in this order, and say how far that came: asked of the database afterwards."""
+        """Apply exactly these, which `pending` told last, in this order. Says how far that came: asked of the database afterwards."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Tool
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapters.remembering import Remembering
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import (
     ask,
     check_ids,
@@ -47,21 +48,19 @@ class _Revision:
     current: bool
 
 
-class Alembic:
+class Alembic(Remembering):
     """``folder`` is where the revisions are: alembic tells their paths below it."""
 
     def __init__(self, command: t.Sequence[str], folder: str, engine: str) -> None:
         self._command = tuple(command)
         self._folder = folder
         self._engine = engine
-
-    def pending(self, tool: Tool) -> Pending:
-        """See Adapter."""
-        return self._look(tool)[0]
+        self._known: dict[str, _Revision] = {}
 
     def migrations(self, tool: Tool, ids: t.Sequence[str]) -> tuple[Migration, ...]:
         """See Adapter."""
-        known = self._look(tool)[1]
+        self._recent(tool)
+        known = self._known
         texts = read(tool, [known[each].path for each in ids])
         return tuple(described(each, self._below(known[each].path), texts[known[each].path], *self._sql(tool, known[each])) for each in ids)
 
@@ -69,7 +68,7 @@ class Alembic:
         """See Adapter."""
         if not ids:
             return Outcome()
-        pending, known = self._look(tool)
+        pending, known = self._recent(tool), self._known
         check_ids(ids, pending)
         for each in ids:
             lacks = [need for need in known[each].needs if need in pending.pending and need not in ids]
@@ -87,23 +86,24 @@ class Alembic:
             lambda each: left_behind(self._engine, read(tool, [known[each].path])[known[each].path]),
         )
 
-    def _look(self, tool: Tool) -> tuple[Pending, dict[str, _Revision]]:
+    def _look(self, tool: Tool) -> Pending:
         done = self._run(tool, "history", "--indicate-current", "--verbose")
         known = {each.id: each for each in _read_history(done.stdout)}
         if done.rc or (done.stdout.strip() and not known):
             raise no_answer("alembic history", done)
+        self._known = known
         applied = _with_needs(known, [each.id for each in known.values() if each.current])
         pending = tuple(each for each in known if each not in applied)
-        if not pending:
-            return Pending(tuple(known), ()), known
+        if applied or not pending:
+            return Pending(tuple(known), pending)
         done = self._run(tool, "current")
         unknown = _UNKNOWN.search(told(done))
         if unknown:
             drift = f"the database is at revision {unknown.group(1)}, but the code does not have it: it may be that of a newer release"
-            return Pending(tuple(known), (), (drift,)), known
+            return Pending(tuple(known), (), (drift,))
         if done.rc:
             raise no_answer("alembic current", done)
-        return Pending(tuple(known), pending), known
+        return Pending(tuple(known), pending)
 
     def _sql(self, tool: Tool, revision: _Revision) -> tuple[tuple[str, ...] | None, str]:
         if len(revision.needs) > 1:

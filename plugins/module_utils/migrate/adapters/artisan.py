@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Tool
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapters.remembering import Remembering
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import ask, check_ids, conclude, left_behind, no_answer, read
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.phases import described
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Outcome, Pending
@@ -37,21 +38,19 @@ _HIDES = "artisan shows its SQL in one line, in which a comment hides what follo
 _UNSEEN = "the dry run of artisan did not show it"
 
 
-class Artisan:
+class Artisan(Remembering):
     """``folder`` is below the folder of the application, or absolute."""
 
     def __init__(self, command: t.Sequence[str], folder: str, engine: str) -> None:
         self._command = tuple(command)
         self._folder = folder
         self._engine = engine
-
-    def pending(self, tool: Tool) -> Pending:
-        """See Adapter."""
-        return self._look(tool)[0]
+        self._has_table = False
 
     def migrations(self, tool: Tool, ids: t.Sequence[str]) -> tuple[Migration, ...]:
         """See Adapter."""
         texts = read(tool, [self._path(each) for each in ids])
+        self._recent(tool)
         shown = self._dry_run(tool, ids) if ids else {}
         return tuple(
             described(each, f"{each}.php", texts[self._path(each)], *self._sql(shown.get(each) if shown is not None else _EMPTY))
@@ -62,7 +61,7 @@ class Artisan:
         """See Adapter. One command: artisan sorts them by name, as it does for its list, and stops at the first that fails."""
         if not ids:
             return Outcome()
-        check_ids(ids, self.pending(tool))
+        check_ids(ids, self._recent(tool))
         done = self._run(tool, "migrate", "--force", *self._only(ids))
         return conclude(
             "artisan migrate",
@@ -72,16 +71,16 @@ class Artisan:
             lambda each: left_behind(self._engine, read(tool, [self._path(each)])[self._path(each)]),
         )
 
-    def _look(self, tool: Tool) -> tuple[Pending, bool]:
-        """What is pending, and whether artisan has its table."""
+    def _look(self, tool: Tool) -> Pending:
         done = self._run(tool, "migrate:status")
-        if _NO_TABLE in done.stdout:
-            return self._all(tool), False
+        self._has_table = _NO_TABLE not in done.stdout
+        if not self._has_table:
+            return self._all(tool)
         rows = [(name, state == "Pending") for name, state in _ROW.findall(done.stdout)]
         rows = rows or [(name, ran == "No") for ran, name in _OLD_ROW.findall(done.stdout)]
         if done.rc or not (rows or _NONE in done.stdout):
             raise no_answer("artisan migrate:status", done)
-        return Pending(tuple(name for name, dummy in rows), tuple(name for name, pending in rows if pending)), True
+        return Pending(tuple(name for name, dummy in rows), tuple(name for name, pending in rows if pending))
 
     def _all(self, tool: Tool) -> Pending:
         done = tool.run(["ls", "-1", self._folder])
@@ -92,7 +91,7 @@ class Artisan:
 
     def _dry_run(self, tool: Tool, ids: t.Sequence[str]) -> dict[str, list[str]] | None:
         """The queries of each migration, or None where that can't be asked without changing anything."""
-        if not self._look(tool)[1]:
+        if not self._has_table:
             return None
         done = self._run(tool, "migrate", "--pretend", "--force", *self._only(ids))
         if done.rc:

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Tool
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapters.remembering import Remembering
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import ask, check_ids, check_prefix, conclude, no_answer
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.phases import described
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Outcome, Pending
@@ -24,7 +25,7 @@ _LEFT = "possibly a part of it: whether it ran in a transaction is known to its 
 _NO_SQL = "no command tells its SQL: set `sql` of the migrations"
 
 
-class Commands:
+class Commands(Remembering):
     """See above."""
 
     def __init__(self, pending: t.Sequence[str], apply: t.Sequence[str], sql: t.Sequence[str] | None, engine: str) -> None:
@@ -33,8 +34,8 @@ class Commands:
         self._sql = tuple(sql) if sql else None
         self._engine = engine
 
-    def pending(self, tool: Tool) -> Pending:
-        """See Adapter. What is applied already is not known, nor what drifted."""
+    def _look(self, tool: Tool) -> Pending:
+        """What is applied already is not known, nor what drifted."""
         done = ask(tool, self._pending)
         if done.rc:
             raise no_answer(self._pending[0], done)
@@ -54,7 +55,7 @@ class Commands:
         """See Adapter."""
         if not ids:
             return Outcome()
-        pending = self.pending(tool)
+        pending = self._recent(tool)
         if ID in "".join(self._apply):
             check_ids(ids, pending)
             commands = [_filled(self._apply, each) for each in ids]

@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Tool
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapters.remembering import Remembering
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import ask, check_ids, conclude, left_behind, no_answer
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.phases import described
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Outcome, Pending
@@ -64,16 +65,13 @@ _CANNOT = "CANNOT BE WRITTEN AS SQL"
 _PYTHON = "it runs Python too, and what SQL that sends is known only when it runs"
 
 
-class Django:
+class Django(Remembering):
     """``id`` of a migration is app.name."""
 
     def __init__(self, command: t.Sequence[str], engine: str) -> None:
         self._command = tuple(command)
         self._engine = engine
-
-    def pending(self, tool: Tool) -> Pending:
-        """See Adapter."""
-        return self._look(tool)[0]
+        self._needs: dict[str, list[str]] = {}
 
     def migrations(self, tool: Tool, ids: t.Sequence[str]) -> tuple[Migration, ...]:
         """See Adapter."""
@@ -83,7 +81,7 @@ class Django:
         """See Adapter."""
         if not ids:
             return Outcome()
-        pending, needs = self._look(tool)
+        pending, needs = self._recent(tool), self._needs
         check_ids(ids, pending)
         for each in ids:
             lacks = [need for need in needs[each] if need in pending.pending and need not in ids]
@@ -102,14 +100,14 @@ class Django:
             lambda each: left_behind(self._engine, self._files(tool, [each])[0][1][0]),
         )
 
-    def _look(self, tool: Tool) -> tuple[Pending, dict[str, list[str]]]:
-        """What is pending, and for each of those all that must be applied up to it."""
+    def _look(self, tool: Tool) -> Pending:
         answer = self._shell(tool, _LOOK)
         known = _ids(answer["known"])
-        needs = {each: list(_ids(keys)) for each, keys in answer["needs"].items()}
+        # Of each pending migration, all that must be applied up to it.
+        needs = self._needs = {each: list(_ids(keys)) for each, keys in answer["needs"].items()}
         drift = [f"migration {each} is applied, but the code does not have it any more" for each in _ids(answer["gone"])]
         drift += [answer["wrong"]] if answer["wrong"] else []
-        return Pending(known, tuple(each for each in known if each in needs), tuple(drift)), needs
+        return Pending(known, tuple(each for each in known if each in needs), tuple(drift))
 
     def _files(self, tool: Tool, ids: t.Sequence[str]) -> list[tuple[str, tuple[str, str | None, str]]]:
         """Text, SQL, and why there is none, of each of these."""

@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Tool
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapters.remembering import Remembering
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import ask, check_prefix, conclude, left_behind, no_answer, read
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.phases import described
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Outcome, Pending
@@ -28,7 +29,7 @@ _OWN = re.compile(r"\bphinxlog\b")
 _UNSEEN = "the dry run of phinx did not show it"
 
 
-class Phinx:
+class Phinx(Remembering):
     """``id`` of a migration is its version: the number its file begins with."""
 
     def __init__(self, command: t.Sequence[str], folder: str, engine: str) -> None:
@@ -36,8 +37,7 @@ class Phinx:
         self._folder = folder
         self._engine = engine
 
-    def pending(self, tool: Tool) -> Pending:
-        """See Adapter."""
+    def _look(self, tool: Tool) -> Pending:
         done = self._run(tool, "status", "--format=json")
         for line in done.stdout.splitlines():
             if line.startswith("{") and done.rc in (0, 2, 3):
@@ -60,7 +60,7 @@ class Phinx:
         """See Adapter."""
         if not ids:
             return Outcome()
-        pending = self.pending(tool)
+        pending = self._recent(tool)
         check_prefix(ids, pending)
         words = ["migrate"]
         if tuple(ids) != pending.pending:

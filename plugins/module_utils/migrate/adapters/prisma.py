@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Tool
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapters.remembering import Remembering
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import ask, check_prefix, conclude, no_answer, read
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.phases import described
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Outcome, Pending
@@ -33,7 +34,7 @@ _NOT_MANAGED = "The current database is not managed by Prisma Migrate"
 _LEFT = "possibly a part of it: Prisma runs it outside of a transaction"
 
 
-class Prisma:
+class Prisma(Remembering):
     """``id`` of a migration is the name of its folder in ``folder``."""
 
     def __init__(self, command: t.Sequence[str], folder: str, engine: str) -> None:
@@ -41,8 +42,7 @@ class Prisma:
         self._folder = folder
         self._engine = engine
 
-    def pending(self, tool: Tool) -> Pending:
-        """See Adapter."""
+    def _look(self, tool: Tool) -> Pending:
         done = ask(tool, ["sh", "-c", _LOOK, self._folder, *self._command, "migrate", "status"], env=_PLAIN)
         listed, found, said = done.stdout.partition(f"{_MARK}\n")
         if not found:
@@ -70,7 +70,7 @@ class Prisma:
         """See Adapter. Raises MigrateError unless these are all that are pending."""
         if not ids:
             return Outcome()
-        pending = self.pending(tool)
+        pending = self._recent(tool)
         check_prefix(ids, pending)
         if tuple(ids) != pending.pending:
             raise MigrateError(

@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Tool
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapters.remembering import Remembering
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import ask, check_ids, conclude, left_behind, no_answer, read
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.phases import described
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Outcome, Pending
@@ -24,7 +25,7 @@ _FILE = re.compile(r"(\d+)_\w+\.rb")
 _NO_SQL = "Rails has no dry run: its SQL is known only when it runs"
 
 
-class Rails:
+class Rails(Remembering):
     """``id`` of a migration is its version: the number its file begins with."""
 
     def __init__(self, command: t.Sequence[str], folder: str, engine: str) -> None:
@@ -32,8 +33,7 @@ class Rails:
         self._folder = folder
         self._engine = engine
 
-    def pending(self, tool: Tool) -> Pending:
-        """See Adapter."""
+    def _look(self, tool: Tool) -> Pending:
         done = self._run(tool, "db:migrate:status")
         if _NO_TABLE in done.stderr:
             versions = tuple(self._files(tool))
@@ -61,7 +61,7 @@ class Rails:
         """See Adapter."""
         if not ids:
             return Outcome()
-        check_ids(ids, self.pending(tool))
+        check_ids(ids, self._recent(tool))
         for each in ids:
             done = self._run(tool, "db:migrate:up", f"VERSION={each}")
             if done.rc:

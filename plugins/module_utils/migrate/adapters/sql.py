@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Tool
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapters.remembering import Remembering
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import (
     NOTHING_LEFT,
     check_ids,
@@ -43,17 +44,14 @@ _FILE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _ID = re.compile(r"[\w.+@/-]{1,190}", re.ASCII)
 
 
-class SqlFiles:
+class SqlFiles(Remembering):
     """``command`` is the client's. ``id`` of a migration is its path below ``folder``; the order is that of their names."""
 
     def __init__(self, command: t.Sequence[str], folder: str, engine: str) -> None:
         self._command = tuple(command)
         self._folder = folder
         self._engine = engine
-
-    def pending(self, tool: Tool) -> Pending:
-        """See Adapter."""
-        return self._look(tool)[0]
+        self._checksums: dict[str, str] = {}
 
     def migrations(self, tool: Tool, ids: t.Sequence[str]) -> tuple[Migration, ...]:
         """See Adapter."""
@@ -64,7 +62,7 @@ class SqlFiles:
         """See Adapter."""
         if not ids:
             return Outcome()
-        pending, sums = self._look(tool)
+        pending, sums = self._recent(tool), self._checksums
         check_ids(ids, pending)
         texts = read(tool, [self._path(each) for each in ids])
         # Before the first one runs: a file that can't be split would be found out in the midst of it.
@@ -81,7 +79,7 @@ class SqlFiles:
             self._command[0],
             ids,
             done,
-            lambda: self._look(tool, begun=True)[0],
+            lambda: self._look(tool, begun=True),
             lambda each: self._left(texts[self._path(each)]),
         )
 
@@ -90,13 +88,13 @@ class SqlFiles:
         left = left_behind(self._engine, text)
         return _ALONE if self._engine != POSTGRESQL and len(split(text, self._engine)) == 1 else left
 
-    def _look(self, tool: Tool, begun: bool = False) -> tuple[Pending, dict[str, str]]:
-        """What is pending, and the checksum of each file. ``begun`` takes what was begun and never ended as pending."""
+    def _look(self, tool: Tool, begun: bool = False) -> Pending:
+        """What is pending. ``begun`` takes what was begun and never ended as pending."""
         done = ProgramClient(tool, self._command, self._engine).run(_ASK, ["sh", "-c", _LOOK, self._folder])
         listed, found, printed = done.stdout.partition(f"{_MARK}\n")
         if done.rc and not (found and _NO_LEDGER.search(done.stderr)):
             raise no_answer(self._command[0] if found else f"listing {self._folder}", done)
-        sums = self._sums(listed)
+        sums = self._checksums = self._sums(listed)
         ledger = {row[0]: (row[1], row[2] == "1") for row in rows(printed)}
         drift = []
         for each, (checksum, ended) in ledger.items():
@@ -110,7 +108,7 @@ class SqlFiles:
             elif sums[each] != checksum:
                 drift.append(f"migration {each} was changed after it was applied: put it back, and make a new one of the change")
         applied = {each for each, (dummy, ended) in ledger.items() if ended or not begun}
-        return Pending(tuple(sums), tuple(each for each in sums if each not in applied), tuple(drift)), sums
+        return Pending(tuple(sums), tuple(each for each in sums if each not in applied), tuple(drift))
 
     def _sums(self, listed: str) -> dict[str, str]:
         found = {}
