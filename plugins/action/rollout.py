@@ -75,8 +75,8 @@ class ActionModule(ActionBase):
             done.update(failed=True, changed=False, msg=verdict.refusal)
         warnings = [*done.get("warnings", []), *verdict.warnings]
         diff = done.get("diff")
-        if self._task.diff and verdict.text and isinstance(diff, dict):
-            diff = [diff, {"header": "migrations", "prepared": verdict.text}]
+        if self._task.diff and verdict.text and diff:
+            diff = [*(diff if isinstance(diff, list) else [diff]), {"header": "migrations", "prepared": verdict.text}]
         return {**done, **({"warnings": warnings} if warnings else {}), **({"diff": diff} if diff is not None else {})}
 
     def _draw(self, result: Json, report: str, arguments: Json, task_vars: Json) -> None:

@@ -370,7 +370,7 @@ migration:
 timeline:
   description:
     - The steps done, with C(action), C(text), C(services), C(after) and C(seconds), and C(failed) with the reason where one failed.
-    - Pulled images come before the rollout begins, with a negative C(after).
+    - Pulled images come before the rollout begins, with a negative C(after). C(look) is the question what is to be migrated.
   returned: outside check mode
   type: list
   elements: dict
@@ -508,7 +508,7 @@ def main():
     # What the invocation tells of smoke tests holds neither header values nor bodies.
     told = {"invocation": {"module_args": {**module.params, "smoke": shown(module.params["smoke"])}}}
     try:
-        result = roll_out(module.params, SystemClock(), "ansible", module.check_mode)
+        result = roll_out(module.params, SystemClock(), "ansible", module.check_mode, module._diff)
     except SteadyError as exc:
         for warning in exc.facts.pop("warnings", []):
             module.warn(warning)

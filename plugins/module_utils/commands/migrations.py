@@ -51,8 +51,9 @@ class Migrations:
         journal: Journal,
         approved: Json | None,
         learns: bool,
+        compares: bool,
     ) -> None:
-        """``learns``: not in a check, which leaves everything as it is."""
+        """``learns``: not in a check, which leaves everything as it is. ``compares`` the schema before and after, for a diff."""
         self._wish = wish
         self._target = target
         self._cli = cli
@@ -64,10 +65,14 @@ class Migrations:
         self._journal = journal
         self._approved = approved
         self._learns = learns
+        self._compares = compares
         self._memory = Memory(store.migrations)
         self._looks: dict[str, Looked] = {}
         self._served: str | None = None
         self.applied: list[Json] = []
+        self.schemas: list[Json] = []
+        # Which service's tool was asked what is pending, since when, and for how many seconds.
+        self.asked: list[tuple[str, float, float]] = []
         self.warnings: list[str] = []
 
     def looked(self, observed: Observed, options: Options) -> Observed:
@@ -147,15 +152,27 @@ class Migrations:
         run = Run(job.name, self._adapter(wish), tool, database, self._clock, wish.tries, self._journal.tell)
         # Where nobody is served yet nobody could be hurt, and nothing was judged.
         approved = self._of_judge(job.name, "digests") if self._served else None
+        before = database.schema() if self._compares else ""
         try:
-            done = run.apply(self._choice(job.name, step.point), approved, self._of_judge(job.name, "phases"))
+            done = run.apply(self._choice(job.name, step.point), approved, self._of_judge(job.name, "phases"), found)
         except MigrateError as exc:
             self._journal.write("migrated", service=job.name, **{"applied": [], **(exc.facts.get("migration") or {})})
             raise
         finally:
             tool.close()
+            if self._compares:
+                self._compare(wish.where.label, before, database)
         self._memory.learn(self._wish.release, job.name, done.known, self._store.releases())
         self._tell(job.name, str(step.point), done)
+
+    def _compare(self, label: str, before: str, database: RealDatabase) -> None:
+        try:
+            after = database.schema()
+        except MigrateError as exc:
+            self.warnings.append(f"what became of the schema can't be shown: {exc.message}")
+            return
+        if after != before:
+            self.schemas.append({"before_header": f"schema of {label}", "after_header": "", "before": before, "after": after})
 
     def _tell(self, name: str, phase: str, done: Applied) -> None:
         told = {"service": name, "phase": phase, "applied": [one.id for one in done.applied], "held_back": list(done.held_back)}
@@ -182,11 +199,13 @@ class Migrations:
 
     def _look(self, job: Service) -> Looked:
         wish = t.cast(MigrateWish, job.migrate)
+        begun = self._clock.monotonic()
         tool, database = self._means(job, wish)
         try:
             found = look(self._adapter(wish), tool, database)
         finally:
             tool.close()
+            self.asked.append((job.name, begun, self._clock.monotonic() - begun))
         if self._learns:
             self._memory.learn(self._wish.release, job.name, found.pending.known, self._store.releases())
         return found

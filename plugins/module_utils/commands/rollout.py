@@ -50,8 +50,11 @@ from ansible_collections.steady.deploy.plugins.module_utils.smoke.steps import S
 Params = t.Mapping[str, t.Any]
 
 
-def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict[str, t.Any]:
-    """Bring an app to a release, or plan it in check mode. Returns the module's result; raises SteadyError."""
+def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool, diff_mode: bool = False) -> dict[str, t.Any]:
+    """Bring an app to a release, or plan it in check mode. Returns the module's result; raises SteadyError.
+
+    ``diff_mode`` has migrations show what became of the schema.
+    """
     check_params(params)
     app = params["app"]
     port_range = parse_range(params["port_range"])
@@ -97,12 +100,16 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
         hooks = hooks_of(options.hooks, wish, previous, backend, cli, store, target, env_files, _environment())
         fetch = HttpFetch(validate_certs=False)
         smoke = SmokeSteps(scenarios, backend.running_ports, edge_params["url"], edge_params["host"], clock, fetch, journal.tell)
-        migrations = Migrations(wish, target, cli, store, clock, runner, owner, env_files, journal, params["approved"], not check_mode)
+        migrations = Migrations(
+            wish, target, cli, store, clock, runner, owner, env_files, journal, params["approved"], not check_mode, diff_mode
+        )
         extra = {s.HOOK: hooks.do, s.SMOKE: smoke.do, s.MIGRATE: migrations.do}
         executor = Executor(app, backend, edge, journal, clock, options, extra, judge, Hurry())
         executor.timeline += pulled.timeline()
         rollout = Rollout(wish, options, backend, edge, journal, executor, store.journal)
         observed = migrations.looked(rollout.observe(), options)
+        for service, begun, seconds in migrations.asked:
+            executor.note("look", f"ask what is pending ({service})", [service], begun, seconds)
         steps = rollout.plan(observed)
         warnings += rollout.held_back + check_strays(wish, backend.strays())
         result = {
@@ -131,6 +138,7 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
             rollout.run(observed, steps)
         except SteadyError as exc:
             herald.stopped(exc)
+            result["diff"] = _diffs(result["diff"], migrations)
             result["warnings"] = warnings + migrations.warnings + executor.warnings + herald.warnings
             done = {**outcome_of(executor), **judge.outcome(), "smoke": smoke.results}
             exc.facts = {**result, **done, **exc.facts, "changed": not exc.facts.get("undone", False)}
@@ -140,10 +148,15 @@ def roll_out(params: Params, clock: Clock, owner: str, check_mode: bool) -> dict
             herald.succeeded()
         warnings += migrations.warnings + executor.warnings + judge.warnings + herald.warnings
         done = {**outcome_of(executor), **judge.outcome(), "smoke": smoke.results, "migrated": migrations.applied}
-        result = {**result, **done, "warnings": warnings}
+        result = {**result, **done, "warnings": warnings, "diff": _diffs(result["diff"], migrations)}
         if steps:
             store.leave_result(run, result)
         return result
+
+
+def _diffs(diff: dict[str, t.Any], migrations: Migrations) -> t.Any:
+    """One, or several where migrations changed a schema: Ansible shows both."""
+    return [diff, *migrations.schemas] if migrations.schemas else diff
 
 
 def _environment() -> dict[str, str]:

@@ -46,7 +46,8 @@ def before_shift(migrations: t.Sequence[Migration], served: bool) -> Chosen:
 def after_shift(migrations: t.Sequence[Migration], others: KnownBy) -> Chosen:
     """The contract migrations, if no other release on the host was written for the schema before them.
 
-    A release whose code has a contract migration in it was written to do without what that takes away. Raises MigrateError.
+    A release whose code has a contract migration in it was written to do without what that takes away. Raises MigrateError, whose
+    fact ``waits`` says that nothing is wrong with the migration.
     """
     for one in migrations:
         old = [release for release, known in others.items() if one.id not in known]
@@ -54,7 +55,8 @@ def after_shift(migrations: t.Sequence[Migration], others: KnownBy) -> Chosen:
             raise MigrateError(
                 f"contract migration {one.id} has to wait: {'releases' if len(old) > 1 else 'release'} {words(old)} "
                 f"{'are' if len(old) > 1 else 'is'} still on the host and may need what it takes away; roll out once more so that every "
-                "release that is kept knows it, or set `keep_releases` to 0"
+                "release that is kept knows it, or set `keep_releases` to 0",
+                waits=True,
             )
     return Chosen(tuple(migrations))
 

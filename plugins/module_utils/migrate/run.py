@@ -59,9 +59,6 @@ class Database(t.Protocol):
     def tables(self) -> dict[str, TableFacts]:
         """How large its tables are."""
 
-    def schema(self) -> str:
-        """Its schema as text."""
-
     def invalid_indexes(self) -> tuple[tuple[str, str], ...]:
         """Indexes that were never finished, each with its table."""
 
@@ -108,22 +105,26 @@ class Run:
         self._tries = tries
         self._tell = tell
 
-    def apply(self, choose: Choose, approved: t.Mapping[str, str] | None, phases: t.Mapping[str, str]) -> Applied:
+    def apply(
+        self, choose: Choose, approved: t.Mapping[str, str] | None, phases: t.Mapping[str, str], looked: Looked | None = None
+    ) -> Applied:
         """Apply what ``choose`` picks of what is pending now.
 
         ``approved`` has the digest of each migration that was judged; it is None where nobody is there yet whom one could hurt.
-        ``phases`` are the judge's word on migrations that say none themselves. Raises MigrateError: its facts have what was applied.
+        ``phases`` are the judge's word on migrations that say none themselves. ``looked``: what the same run has seen already.
+        Raises MigrateError: its facts have what was applied.
         """
-        pending = self._adapter.pending(self._tool)
-        if not pending.pending:
-            self._fit(pending)
-            return Applied(pending.known)
+        if looked is None:
+            pending = self._adapter.pending(self._tool)
+            if not pending.pending:
+                self._fit(pending)
+                return Applied(pending.known)
         self._database.check()
         with self._database.lock() as lock:
             # Another host may have been quicker.
             pending = self._adapter.pending(self._tool)
             self._fit(pending)
-            migrations = self._adapter.migrations(self._tool, pending.pending)
+            migrations = self._migrations(pending.pending, looked)
             strange = [one.id for one in migrations if approved is not None and approved.get(one.id) != digest(one)]
             if strange:
                 raise MigrateError(
@@ -153,6 +154,13 @@ class Run:
             raise MigrateError(
                 f"service {self._name}: the database does not fit the release's migrations: {pending.drift[0]}", drift=list(pending.drift)
             )
+
+    def _migrations(self, ids: t.Sequence[str], looked: Looked | None) -> tuple[Migration, ...]:
+        """These, as they were seen where they were: the code of a release does not change."""
+        seen = {one.id: one for one in looked.migrations} if looked else {}
+        if all(each in seen for each in ids):
+            return tuple(seen[each] for each in ids)
+        return self._adapter.migrations(self._tool, ids)
 
     def _all(self, migrations: t.Sequence[Migration], lock: Lock, guard: Watch, facts: dict[str, t.Any]) -> None:
         """Apply these, and try again those that did not get their lock."""

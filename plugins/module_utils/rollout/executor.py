@@ -72,10 +72,14 @@ class Executor:
         }
         self._judge_traffic = judge_traffic
         self._hurry = hurry
+        self.late: SteadyError | None = None
         self._undoes = False
 
     def run(self, steps: t.Sequence[s.Step]) -> None:
-        """Do the steps. Raises the first error of a step that rolls back; an error of another becomes a warning."""
+        """Do the steps. Raises the first error of a step that rolls back; an error of another becomes a warning.
+
+        What was asked for and has failed behind the rollout is kept in ``late``: there is nothing to go back from.
+        """
         for step in steps:
             try:
                 self._one(step)
@@ -85,6 +89,9 @@ class Executor:
                     exc.facts["paused"] = True
                 if step.rolls_back:
                     raise
+                if step.action == s.MIGRATE and not exc.facts.get("waits"):
+                    self.late = self.late or exc
+                    continue
                 again = "" if step.action == s.HOOK else "; the next run tries again"
                 self.warnings.append(f"could not {step.text}: {exc.message}{again}")
 
@@ -111,19 +118,23 @@ class Executor:
         self._told(step, begun, None)
 
     def _told(self, step: s.Step, begun: float, failure: str | None) -> None:
-        seconds = round(self._clock.monotonic() - begun, 3)
-        entry: dict[str, t.Any] = {"action": step.action, "text": step.text, "services": list(step.services)}
-        entry.update(after=round(begun - self._begun, 3), seconds=seconds)
+        entry = self.note(step.action, step.text, step.services, begun, self._clock.monotonic() - begun)
         if failure is not None:
             entry["failed"] = failure
-        self.timeline.append(entry)
         self._journal.write(
             "failed" if failure else "done",
             action=step.action,
             release=step.release,
-            seconds=seconds,
+            seconds=entry["seconds"],
             **({"error": failure} if failure else {}),
         )
+
+    def note(self, action: str, text: str, services: t.Sequence[str], begun: float, seconds: float) -> dict[str, t.Any]:
+        """Add an entry to the timeline. ``begun`` is a time of the clock."""
+        after, seconds = round(begun - self._begun, 3), round(seconds, 3)
+        entry: dict[str, t.Any] = {"action": action, "text": text, "services": list(services), "after": after, "seconds": seconds}
+        self.timeline.append(entry)
+        return entry
 
     def _gate(self, step: s.Step) -> None:
         while True:

@@ -75,7 +75,10 @@ class Rollout:
         return STRATEGIES[self._options.strategy](self._wish, observed, self._options)
 
     def run(self, observed: Observed, steps: t.Sequence[Step]) -> None:
-        """Do the steps. Raises the error that stopped them, after the way back was gone; its facts say how that went."""
+        """Do the steps. Raises the error that stopped them, after the way back was gone; its facts say how that went.
+
+        Raises also what failed behind the rollout: then the new release serves, as wished.
+        """
         if not steps:
             return
         original = self._original(observed)
@@ -93,6 +96,11 @@ class Rollout:
             raise
         self._journal.write("closed", release=self._wish.release, outcome="ok")
         self._journal.trim()
+        if self._executor.late:
+            late = self._executor.late
+            late.facts["undone"] = False
+            late.message += f". Release {self._wish.release} serves; the next run with `contract` tries again"
+            raise late
 
     def _original(self, observed: Observed) -> str | None:
         """The release to go back to: the served one, unless that is what a rollout cut short left half-done beside a whole one."""

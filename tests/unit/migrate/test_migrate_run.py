@@ -41,6 +41,7 @@ class FakeTool:
         return Pending(ids, tuple(one for one in ids if one not in self.applied), self.drift)
 
     def migrations(self, tool, ids):
+        self.log.append("migrations")
         return tuple(one for one in self.there if one.id in ids)
 
     def apply(self, tool, ids):
@@ -91,17 +92,14 @@ class FakeTool:
     def tables(self):
         return {"t": TableFacts(5, 100)}
 
-    def schema(self):
-        return ""
-
     def invalid_indexes(self):
         return self.invalid.pop(0)
 
 
-def run(fake, choose=None, approved=None, phases=None, tries=3):
+def run(fake, choose=None, approved=None, phases=None, tries=3, looked=None):
     clock = RolloutClock()
     runs = Run("migrate", fake, fake, fake, clock, tries)
-    return runs.apply(choose or (lambda migrations: Chosen(tuple(migrations))), approved, phases or {})
+    return runs.apply(choose or (lambda migrations: Chosen(tuple(migrations))), approved, phases or {}, looked)
 
 
 def judged(*migrations):
@@ -111,10 +109,25 @@ def judged(*migrations):
 def test_all_is_applied_under_the_lock_and_the_guard_after_a_backup():
     fake = FakeTool()
     done = run(fake, approved=judged(*ALL))
-    assert fake.log == ["pending", "check", "lock", "pending", "backup", "guard", "apply one two SHORT=1", "check", "unguard", "unlock"]
+    under_the_lock = ["lock", "pending", "migrations", "backup", "guard", "apply one two SHORT=1", "check", "unguard", "unlock"]
+    assert fake.log == ["pending", "check", *under_the_lock]
     assert [one.id for one in done.applied] == ["one", "two"] and done.known == ("one", "two")
     assert done.facts == {"backup": {"name": "dump"}, "tries": 1, "applied": ["one", "two"], "longest_wait": 1.5, "waited": 3, "ended": []}
     assert done.warnings == ("others waited",)
+
+
+def test_what_the_run_has_seen_is_not_asked_for_again():
+    fake = FakeTool()
+    seen = look(fake, fake, fake)
+    fake.log.clear()
+    assert len(run(fake, approved=judged(*ALL), looked=seen).applied) == 2
+    assert [said for said in fake.log if said in ("pending", "migrations")] == ["pending"]
+    # Whatever turns up under the lock is looked at.
+    fake = FakeTool()
+    fake.there = (*ALL, Migration("three", EXPAND, "", ("ALTER TABLE t ADD d INT",)))
+    with pytest.raises(MigrateError, match="migration three is not what was judged"):
+        run(fake, approved=judged(*ALL), looked=seen)
+    assert fake.log.count("migrations") == 1
 
 
 def test_where_nothing_is_pending_one_question_is_all():
@@ -245,7 +258,7 @@ def test_a_look_changes_nothing():
     fake = FakeTool()
     found = look(fake, fake, fake)
     assert found.migrations == ALL and found.tables == {"t": TableFacts(5, 100)}
-    assert fake.log == ["pending", "check"]
+    assert fake.log == ["pending", "check", "migrations"]
     fake.applied = ["one", "two"]
     assert look(fake, fake, fake).migrations == ()
-    assert fake.log == ["pending", "check", "pending"]
+    assert fake.log == ["pending", "check", "migrations", "pending"]

@@ -86,7 +86,7 @@ class RealDatabase:
         return self._asked(lambda session: facts.tables(session, self._where.engine))
 
     def schema(self) -> str:
-        """See Database.schema."""
+        """Its schema as text."""
         return self._asked(lambda session: schema(session, self._where.engine))
 
     def invalid_indexes(self) -> tuple[tuple[str, str], ...]:
