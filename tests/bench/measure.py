@@ -164,6 +164,11 @@ def shifted(rollout: dict[str, t.Any]) -> float:
     return next(entry["after"] + entry["seconds"] for entry in rollout["timeline"] if entry["action"] == "shift")
 
 
+def asked(rollout: dict[str, t.Any]) -> float:
+    """Seconds in which a rollout found out what is to be migrated."""
+    return sum(entry["seconds"] for entry in rollout["timeline"] if entry["action"] == "look")
+
+
 def steps(rollouts: Sequence[dict[str, t.Any]]) -> dict[str, float]:
     """The median seconds of each step, by what it does. Ids of releases are left out, so that rollouts can be compared."""
     found: dict[str, list[float]] = {}

@@ -90,6 +90,7 @@ def bench(host: hotel.Host) -> Bench:
         {name: statistics.median(seconds) for name, seconds in noops.items()},
         floor,
         report.facts(host, RATE),
+        status(host),
     )
     report.write(hotel.ROOT / "docs/benchmarks.md", measured)
     return measured
@@ -151,6 +152,14 @@ def play_module(host: hotel.Host) -> str:
     return played.output
 
 
+def status(host: hotel.Host) -> float:
+    """Median seconds of the migration tool's own answer to what is pending, by the host's clock."""
+    app = host.run("docker ps -q -f label=steady.app=hotel -f label=com.docker.compose.service=app").split()[0]
+    clock = f"date +%s.%N && docker exec {app} php artisan migrate:status >/dev/null && date +%s.%N"
+    found = [[float(moment) for moment in host.run(clock).split()] for _round in range(NOOPS)]
+    return statistics.median(end - begin for begin, end in found)
+
+
 def noop(output: str, action: str) -> float:
     """Seconds of a task that found nothing to do."""
     done = task(output, action)
@@ -177,6 +186,11 @@ def test_users_are_on_the_new_release_3_s_after_the_slowest_replica_could_be_rea
 
 def test_a_run_without_change_is_no_slower_than_docker_compose_v2(bench: Bench) -> None:
     assert bench.noops["steady"] <= bench.noops["module"], bench.noops
+
+
+def test_finding_nothing_to_migrate_costs_half_a_second_at_most(bench: Bench) -> None:
+    over = bench.look - bench.status
+    assert over <= report.MOST_OVER_STATUS, f"{over:.2f} s over the tool's own {bench.status:.2f} s"
 
 
 def test_users_hardly_wait_longer_during_the_switch(bench: Bench) -> None:
