@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 import typing as t
 
 import pytest
 from e2e.inside import look
+from e2e.killer import Killer, Moment
 from e2e.users import Users
-from hotel import Host, build
+from hotel import Host, Played, build
 
 MEMORY = "/var/lib/steady/hotel/migrations.json"
 FULL = pytest.mark.skipif(not os.environ.get("STEADY_FULL"), reason="takes minutes; STEADY_FULL=1 runs it")
@@ -75,6 +77,31 @@ def test_a_column_is_renamed_over_three_releases_and_nobody_notices(schema: Host
         result = users.check(cuts=6)
     assert set(result.versions) >= {"rename-1", "rename-2", "rename-3", "rename-3b"}
     assert sql(host, "SELECT COUNT(*) FROM bookings WHERE stay_nights IS NULL OR stay_nights = 0;").strip() == "0"
+
+
+@pytest.mark.parametrize("delay", [pytest.param(0.1, marks=FULL), 1.0, pytest.param(2.0, marks=FULL), pytest.param(3.0, marks=FULL)])
+def test_a_run_killed_while_it_migrates_is_finished_by_the_next(schema: Host, delay: float) -> None:
+    host = schema
+    build("rename-1", "rename-1")
+    before = look(host)
+    ended: list[Played] = []
+    with Users(host) as users:
+        with Killer(host, Moment("migrate", delay)) as killer:
+            run = threading.Thread(target=lambda: ended.append(host.deploy("rename-1", **OPTIONS)))
+            run.start()
+            seen = killer.wait(run.is_alive)
+            run.join()
+        assert seen["last"]["event"] == "step" or delay > 1, seen
+        assert not ended[0].ok
+        assert look(host).served == before.served and look(host).incomplete() == []
+        # The tool that it had started goes on without it, and keeps others away for so long.
+        again = host.deploy("rename-1", **OPTIONS, app_lock_wait=90)
+        assert again.ok, again.output[-4000:]
+        users.check(cuts=2)
+    assert host.version() == "rename-1"
+    assert sql(host, "SELECT COUNT(*) FROM migrations WHERE migration LIKE '%stay_nights%';").strip() == "1"
+    assert "stay_nights" in sql(host, "SHOW COLUMNS FROM bookings LIKE 'stay_nights';")
+    assert look(host).leftovers() == []
 
 
 def test_what_copies_a_large_table_is_refused_and_its_safe_rewrite_passes(schema: Host) -> None:
