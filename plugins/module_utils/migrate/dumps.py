@@ -66,7 +66,10 @@ def dump(runner: Runner, where: Where, folder: str, now: float, env: t.Mapping[s
     name = where.service or re.sub(r"[^A-Za-z0-9_.-]", "_", where.database)
     path = os.path.join(folder, f"{name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}.sql")
     argv = client(where, program, options, together=False)
-    checked(runner.run(["sh", "-c", _WRITE, "sh", path, *argv], timeout=TAKES, env=env), f"a dump of {where.label} can't be made")
+    checked(
+        runner.run(["sh", "-c", _WRITE, "sh", path, *argv], timeout=TAKES, env={**(env or {}), **where.environment()}),
+        f"a dump of {where.label} can't be made",
+    )
     if not whole(path):
         with contextlib.suppress(OSError):
             os.unlink(path)

@@ -18,7 +18,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import
 
 # What belongs to the tool's adapter, and what to the engine.
 _TOOL = ("command", "folder", "pending", "sql", "apply")
-_FIELDS = ("tool", *_TOOL, "database", "limits", "backup", "lock_wait", "tries", "levels", "small_rows")
+FIELDS = ("tool", *_TOOL, "database", "limits", "backup", "lock_wait", "tries", "levels", "small_rows")
 
 
 @dataclass(frozen=True)
@@ -43,22 +43,23 @@ class MigrateWish:
 def parse_migrate(raw: t.Any, service: str) -> MigrateWish:
     """Read the setting `migrate` of a service. Raises SpecError with one sentence about the first thing that is wrong."""
     try:
-        return _parsed(raw)
+        return wish_of(raw)
     except SpecError as exc:
         raise SpecError(f"service {service}, migrate: {exc.message}") from None
 
 
-def _parsed(raw: t.Any) -> MigrateWish:
+def wish_of(raw: t.Any, by_login: bool = False) -> MigrateWish:
+    """The same, without the name of a service. ``by_login``: see parse_where. Raises SpecError."""
     if not isinstance(raw, t.Mapping):
         raise SpecError("it must be a mapping such as {tool: artisan, database: {engine: mariadb, service: db}}")
     for key in raw:
-        if key not in _FIELDS:
-            raise SpecError(f"there is no key {show(key)}{suggest(key, _FIELDS) or f'; there are {words(_FIELDS)}'}")
+        if key not in FIELDS:
+            raise SpecError(f"there is no key {show(key)}{suggest(key, FIELDS) or f'; there are {words(FIELDS)}'}")
     given = {key: value for key, value in raw.items() if value is not None}
     for key in ("tool", "database"):
         if key not in given:
             raise SpecError(f"`{key}` is missing: give it")
-    where = parse_where(given["database"])
+    where = parse_where(given["database"], by_login)
     settings = {key: given[key] for key in _TOOL if key in given}
     adapter_of(given["tool"], settings, where.engine)
     backup = parse_backup(given["backup"]) if "backup" in given else None

@@ -144,7 +144,7 @@ def open_session(where: Where, name: str = NAME, env: t.Mapping[str, str] | None
     way = dialect(where.engine)
     argv = client(where, way.program, way.options)
     try:
-        pipe = ProcessPipe(argv, os.environ if env is None else env)
+        pipe = ProcessPipe(argv, {**(os.environ if env is None else env), **where.environment()})
     except OSError as exc:
         raise failure(where.label, f"{argv[0]}: {exc.strerror}") from None
     session = Session(where.label, pipe, way)
