@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pwd
 import subprocess
 import typing as t
 from dataclasses import dataclass
@@ -41,16 +43,43 @@ class Runner(t.Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Account:
+    """A user of the system that commands run as."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+    @classmethod
+    def named(cls, name: str) -> Account:
+        """By its name. Raises KeyError where there is none."""
+        entry = pwd.getpwnam(name)
+        return cls(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir)
+
+    def options(self) -> dict[str, t.Any]:
+        """How subprocess starts a command as this user, with all its groups."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": os.getgrouplist(self.name, self.gid)}
+
+    def environment(self) -> dict[str, str]:
+        """What tells a command whose it is."""
+        return {"HOME": self.home, "USER": self.name, "LOGNAME": self.name}
+
+
 class SubprocessRunner:
-    """The real runner.
+    """The real runner. ``running`` is the process of the command that runs now, 0 where none does.
 
     ``keep_open`` names file descriptors that commands inherit. The rollout passes its lock: when the
     module is killed, a command it had started keeps the app locked until that command has ended too.
     """
 
-    def __init__(self, base_env: t.Mapping[str, str], keep_open: t.Sequence[int] = ()) -> None:
-        self._base_env = dict(base_env)
+    def __init__(self, base_env: t.Mapping[str, str], keep_open: t.Sequence[int] = (), account: Account | None = None) -> None:
+        """``account`` is who commands run as, by default who runs this."""
+        self._base_env = {**base_env, **(account.environment() if account else {})}
+        self._options = account.options() if account else {}
         self.keep_open = tuple(keep_open)
+        self.running = 0
 
     def run(
         self,
@@ -73,9 +102,11 @@ class SubprocessRunner:
                 pass_fds=self.keep_open,
                 encoding="utf-8",
                 errors="replace",
+                **self._options,
             )
         except OSError as exc:
             return Completed(tuple(argv), 127, "", f"{argv[0]}: {exc.strerror}")
+        self.running = process.pid
         with process:
             try:
                 out, err = process.communicate(stdin, timeout)
@@ -89,6 +120,7 @@ class SubprocessRunner:
                     process.communicate(timeout=timeout)
                 raise
             finally:
+                self.running = 0
                 process.kill()
         return Completed(tuple(argv), process.returncode, out, err)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
@@ -18,7 +19,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.lim
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.lock import MigrationLock
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.schema import schema
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.session import Session, open_session
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.view import Signs
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.view import Held, Signs
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.where import Where
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
 
@@ -28,13 +29,23 @@ Keep = t.Callable[["tuple[int, ...]"], None]
 
 
 class RealDatabase:
-    """``where`` has the container that runs now.
+    """``where`` has the container that runs now. ``held`` tells, by the server's port, the connections of a tool on the host.
 
     A command that outlives this process goes on migrating. With the descriptor that it inherits it keeps the connection of the
     lock, and so the lock, until it has ended too.
     """
 
-    def __init__(self, where: Where, wish: MigrateWish, owner: str, clock: Clock, runner: Runner, keep: Keep, tell: Tell) -> None:
+    def __init__(
+        self,
+        where: Where,
+        wish: MigrateWish,
+        owner: str,
+        clock: Clock,
+        runner: Runner,
+        keep: Keep,
+        tell: Tell,
+        held: t.Callable[[int], Held] | None = None,
+    ) -> None:
         self._where = where
         self._wish = wish
         self._owner = owner
@@ -42,6 +53,7 @@ class RealDatabase:
         self._runner = runner
         self._keep = keep
         self._tell = tell
+        self._held = held
         self._guard: Guard | None = None
 
     def check(self) -> None:
@@ -61,7 +73,11 @@ class RealDatabase:
     @contextlib.contextmanager
     def guard(self) -> t.Iterator[Guard]:
         """See Database.guard."""
-        with Guard(self._open, self._where.engine, self._wish.limits, Signs(), self._tell) as guard:
+        by_port, held = self._held, None
+        if by_port:
+            port = self._asked(lambda session: facts.port(session, self._where.engine))
+            held = functools.partial(by_port, port)
+        with Guard(self._open, self._where.engine, self._wish.limits, Signs(mark=bool(by_port)), self._tell, held) as guard:
             self._guard = guard
             try:
                 yield guard

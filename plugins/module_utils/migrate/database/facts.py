@@ -99,6 +99,11 @@ def _counted(session: Asks, quoted: str) -> int:
         return COUNTED
 
 
+def port(session: Asks, engine: str) -> int:
+    """Where the server listens."""
+    return int(session.query("SELECT current_setting('port')" if engine == POSTGRESQL else "SELECT @@port")[0][0] or 0)
+
+
 def invalid_indexes(session: Asks, engine: str) -> tuple[tuple[str, str], ...]:
     """Indexes that a failed CREATE INDEX CONCURRENTLY left behind, each with its table. MariaDB leaves none."""
     if engine != POSTGRESQL:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.core.progress import Tell, untold
@@ -16,7 +16,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.dia
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.judge import Act, Judge
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.limits import Limits
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.session import Asks, Opens
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.view import Signs, View, view
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.view import Held, Signs, View, view
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import MARIADB
 
 # Seconds.
@@ -24,6 +24,12 @@ LOOKS_EVERY = 0.1
 _COMES_BACK = 1.0
 
 NAME = "steady.deploy guard"
+# So often a tool's connection is seen, and none in the database is known for the tool's, until that is more than a moment's matter.
+_STRANGE = 5
+_BLIND = (
+    "the guard of the migration can't tell the tool's connections to the database from those of others, so it ended nothing: let the "
+    "tool connect straight to the server, by TCP"
+)
 # Errors that say that one may not: insufficient_privilege; ER_SPECIFIC_ACCESS_DENIED, ER_KILL_DENIED.
 _DENIED = {"42501", "1227", "1095"}
 # The statement or the connection had ended before it could be ended: ER_NO_SUCH_THREAD, ER_NO_SUCH_QUERY.
@@ -46,12 +52,24 @@ class Watched:
 class Guard:
     """Watches while it is entered. ``signs`` may be set anew for each try, before it runs."""
 
-    def __init__(self, opens: Opens, engine: str, limits: Limits, signs: Signs, tell: Tell = untold) -> None:
+    def __init__(
+        self,
+        opens: Opens,
+        engine: str,
+        limits: Limits,
+        signs: Signs,
+        tell: Tell = untold,
+        held: t.Callable[[], Held] | None = None,
+    ) -> None:
+        """``held`` tells the connections of a tool on the host, as they are now."""
         self._opens = opens
         self._engine = engine
         self._judge = Judge(limits)
         self._tell = tell
         self.signs = signs
+        self._held = held
+        self._strange = 0
+        self._known = False
         self._session: Asks | None = None
         self._without: set[str] = set()
         self._over = threading.Event()
@@ -76,7 +94,8 @@ class Guard:
     def watched(self) -> Watched:
         """What it has seen so far."""
         judge = self._judge
-        return Watched(round(judge.longest, 2), len(judge.waited), tuple(self._ended), tuple(self._reports), tuple(self._warnings))
+        warnings = [*self._warnings, *([_BLIND] if self._strange >= _STRANGE and not self._known else [])]
+        return Watched(round(judge.longest, 2), len(judge.waited), tuple(self._ended), tuple(self._reports), tuple(warnings))
 
     def _watch(self) -> None:
         while not self._over.is_set():
@@ -85,7 +104,7 @@ class Guard:
                 self._again()
             else:
                 try:
-                    self._look(self._session, view(self._engine, self.signs, self._session.literal))
+                    self._look(self._session)
                 except MigrateError as exc:
                     self._warn(f"the guard of the migration does not see it for a while: {exc.message}")
                     self._session.close()
@@ -100,7 +119,9 @@ class Guard:
             # It has warned already, and tries once more.
             pass
 
-    def _look(self, session: Asks, way: View) -> None:
+    def _look(self, session: Asks) -> None:
+        held = self._held() if self._held else Held()
+        way = self._view(session, held)
         answers: dict[str, list[Row]] = {}
         for what, sql in way.questions().items():
             if what in self._without:
@@ -112,12 +133,22 @@ class Guard:
                     raise
                 self._without.add(what)
                 self._warn(way.missing)
-        acts, reports = self._judge.look(time.monotonic(), way.seen(answers))
+        if self._held:
+            # While the question was on its way a port may have got another owner.
+            held = held.still(self._held())
+            way = self._view(session, held)
+        seen = way.seen(answers)
+        self._known = self._known or seen.known
+        self._strange += bool(held.all) and not seen.known
+        acts, reports = self._judge.look(time.monotonic(), seen)
         for why in reports:
             self._reports.append(why)
             self._tell("guard", "reports", detail=why)
         for act in acts:
             self._end(session, way, act)
+
+    def _view(self, session: Asks, held: Held) -> View:
+        return view(self._engine, replace(self.signs, sockets=held.database), session.literal)
 
     def _end(self, session: Asks, way: View, act: Act) -> None:
         try:

@@ -42,10 +42,11 @@ class Wait:
 
 @dataclass(frozen=True)
 class Seen:
-    """One look."""
+    """One look. ``known``: a connection of the migration is there, whether it does anything or not."""
 
     own: tuple[Own, ...] = ()
     waits: tuple[Wait, ...] = ()
+    known: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@
 """Looking at a migration from another connection, and ending a statement of it, in the words of each engine. Pure.
 
 A migration's connections are told by their addresses, those of the container it runs in, or by their user or the name they give
-themselves: so it does not matter which tool or driver it is.
+themselves: so it does not matter which tool or driver it is. On a host, whose address the app's connections have too, they are told
+by the ports of the tool's own sockets.
 """
 
 from __future__ import annotations
@@ -21,9 +22,35 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import 
 Literal = t.Callable[[str], str]
 
 
+# What a client holds that the engine itself starts on a MariaDB: a lock that nobody else takes, for there names are hidden.
+_MARK = "CONCAT('steady.deploy migration ', LEFT(SHA2(IFNULL(DATABASE(), ''), 256), 16))"
+MARKS = f"DO GET_LOCK({_MARK}, 0)"
+
+
+class Socket(t.NamedTuple):
+    """This end of a connection, as the server shows it, and which socket it is."""
+
+    address: str
+    port: int
+    inode: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a tool holds: connections to the ``database``'s port, and the inodes of ``all`` its connections."""
+
+    database: frozenset[Socket] = frozenset()
+    all: frozenset[int] = frozenset()
+
+    def still(self, later: Held) -> Held:
+        """Those that are the same ones later: a port may be somebody else's then."""
+        return Held(self.database & later.database, self.all & later.all)
+
+
 @dataclass(frozen=True)
 class Signs:
-    """What tells a migration's connections: addresses and names of its container, and a user that nobody else is.
+    """What tells a migration's connections: addresses and names of its container, a user that nobody else is, sockets of its own,
+    and whether its client may hold the ``mark``.
 
     A MariaDB without skip_name_resolve shows the name that Docker gives an address, with the network's behind it.
     """
@@ -31,6 +58,15 @@ class Signs:
     addresses: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     user: str = ""
+    sockets: frozenset[Socket] = frozenset()
+    mark: bool = False
+
+    def holds(self, host: str, port: str) -> bool:
+        """Whether this is the end of a socket of the migration. A server that resolves names says localhost."""
+        return any(
+            port == str(one.port) and (host == one.address or (host == "localhost" and one.address in ("127.0.0.1", "::1")))
+            for one in self.sockets
+        )
 
     def tell(self, host: str, user: str) -> bool:
         """Whether a connection from this address or name, of this user, is the migration's."""
@@ -59,19 +95,23 @@ class PostgresqlView:
     missing = ""
 
     def __init__(self, signs: Signs, literal: Literal) -> None:
+        self._signs = signs
         conditions = [f"a.application_name = {literal(APPLICATION)}"]
         conditions += [f"a.client_addr = {literal(address)}::inet" for address in signs.addresses]
         conditions += [f"a.usename = {literal(signs.user)}"] if signs.user else []
+        told = f"({' OR '.join(conditions)})"
+        ports = sorted({one.port for one in signs.sockets})
+        sockets = [f"a.client_port IN ({', '.join(map(str, ports))})"] if ports else []
         # waitstart is there from PostgreSQL 14 on.
         self._sql = (
             "SELECT 'wait', w.pid::text, array_to_string(pg_blocking_pids(w.pid), ' '), w.age::text, NULL, NULL, NULL FROM "
             "(SELECT l.pid, max(extract(epoch FROM clock_timestamp() - (to_jsonb(l)->>'waitstart')::timestamptz)) AS age "
             "FROM pg_locks l WHERE NOT l.granted GROUP BY l.pid) w "
-            "UNION ALL SELECT 'own', a.pid::text, a.state, extract(epoch FROM clock_timestamp() - a.query_start)::text, "
-            "a.query_start::text, "
+            f"UNION ALL SELECT CASE WHEN {told} THEN 'own' ELSE 'socket ' || host(a.client_addr) || ' ' || a.client_port END, "
+            "a.pid::text, a.state, extract(epoch FROM clock_timestamp() - a.query_start)::text, a.query_start::text, "
             r"(a.query ~* '\mconcurrently\M')::int::text, left(a.query, 300) "
-            "FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.state <> 'idle' "
-            f"AND ({' OR '.join(conditions)})"
+            "FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() "
+            f"AND ({' OR '.join([told, *sockets])})"
         )
 
     def questions(self) -> t.Mapping[str, str]:
@@ -80,14 +120,18 @@ class PostgresqlView:
 
     def seen(self, answers: t.Mapping[str, t.Sequence[Row]]) -> Seen:
         """See View.seen."""
-        own, waits = [], []
+        own, waits, known = [], [], False
         for what, number, second, seconds, begun, concurrent, statement in answers["connections"]:
             age = None if seconds is None else max(0.0, float(seconds))
-            if what == "own":
-                own.append(Own(number or "", f"{number} {begun}", statement or "", second == "active", concurrent == "1", age or 0.0))
-            else:
+            if what == "wait":
                 waits.append(Wait(number or "", tuple((second or "").split()), age))
-        return Seen(tuple(own), tuple(waits))
+            elif what == "own" or self._signs.holds(*(what or "").split()[1:]):
+                known = True
+                # One that does nothing, or does not show what it does.
+                if second in (None, "idle"):
+                    continue
+                own.append(Own(number or "", f"{number} {begun}", statement or "", second == "active", concurrent == "1", age or 0.0))
+        return Seen(tuple(own), tuple(waits), known)
 
     def end(self, own: Own) -> str:
         """See View.end."""
@@ -103,6 +147,7 @@ class MariadbView:
     """
 
     missing = "lock waits inside InnoDB can't be seen by the database's user: GRANT PROCESS ON *.* to it lets the guard see to them too"
+    _END = re.compile(r":\d*$")
     _WAITING = re.compile(r"Waiting for .*\block\b", re.IGNORECASE)
 
     def __init__(self, signs: Signs) -> None:
@@ -110,7 +155,9 @@ class MariadbView:
 
     def questions(self) -> t.Mapping[str, str]:
         """See View.questions."""
+        marked = {"marked": f"SELECT IS_USED_LOCK({_MARK})"} if self._signs.mark else {}
         return {
+            **marked,
             "connections": "SELECT ID, USER, HOST, COMMAND, STATE, TIME_MS, QUERY_ID, LEFT(INFO, 300) FROM information_schema.processlist "
             "WHERE ID <> CONNECTION_ID()",
             "transactions": "SELECT r.trx_mysql_thread_id, b.trx_mysql_thread_id FROM information_schema.innodb_lock_waits w "
@@ -124,13 +171,16 @@ class MariadbView:
         for waiting, blocking in answers.get("transactions", ()):
             behind.setdefault(waiting or "", []).append(blocking or "")
         blocking_ids = {one for ids in behind.values() for one in ids}
-        own, keys, metadata = [], {}, []
+        marked = {number for (number,) in answers.get("marked", ())}
+        own, keys, metadata, known = [], {}, [], False
         for number, user, host, command, state, spent, query, statement in answers["connections"]:
             number = number or ""
             keys[number] = query or ""
             active = command in ("Query", "Execute")
             # Name and port are cut at 64 characters.
-            ours = self._signs.tell(re.sub(r":\d*$", "", host or ""), user or "")
+            name, port = self._END.sub("", host or ""), (host or "").rpartition(":")[2]
+            ours = number in marked or self._signs.tell(name, user or "") or self._signs.holds(name, port)
+            known = known or ours
             if ours and (active or number in blocking_ids):
                 own.append(Own(number, f"{number} {query}", statement or "", active, False, float(spent or 0) / 1000))
             if active and self._WAITING.match(state or ""):
@@ -138,7 +188,8 @@ class MariadbView:
         working = [one.id for one in own if one.active]
         for number in metadata:
             behind.setdefault(number, []).extend(one for one in working if one != number)
-        return Seen(tuple(own), tuple(Wait(number, tuple(ids), None, keys.get(number, "")) for number, ids in behind.items()))
+        waits = tuple(Wait(number, tuple(ids), None, keys.get(number, "")) for number, ids in behind.items())
+        return Seen(tuple(own), waits, known)
 
     def end(self, own: Own) -> str:
         """See View.end."""
