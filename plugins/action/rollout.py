@@ -16,7 +16,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 
-from ansible_collections.steady.deploy.plugins.plugin_utils import judging, words
+from ansible_collections.steady.deploy.plugins.plugin_utils import words
+from ansible_collections.steady.deploy.plugins.plugin_utils.judged import judged
 from ansible_collections.steady.deploy.plugins.plugin_utils.picture import render
 from ansible_collections.steady.deploy.plugins.plugin_utils.watcher import Host, Watcher
 
@@ -53,7 +54,7 @@ class ActionModule(ActionBase):
         try:
             done = self._once(shows, {**arguments, "approved": {}}, task_vars)
             if done.get("migrations") and not done.get("failed"):
-                done = self._judged(done, shows, arguments, task_vars)
+                done = judged(done, lambda approved: self._once(shows, {**arguments, "approved": approved}, task_vars), self._task.diff)
             result = merge_hash(result, done)
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
@@ -63,21 +64,6 @@ class ActionModule(ActionBase):
 
     def _once(self, shows: bool, arguments: Json, task_vars: Json | None) -> Json:
         return self._watched(self._watcher(arguments, task_vars or {}) if shows else None, arguments, task_vars)
-
-    def _judged(self, done: Json, shows: bool, arguments: Json, task_vars: Json | None) -> Json:
-        """What becomes of a rollout with migrations: the judge is here, and it goes on once nothing is blocked."""
-        verdict = judging.judge(done["migrations"])
-        if done.pop("to_judge", False) and not verdict.refusal:
-            done = self._once(shows, {**arguments, "approved": verdict.approved}, task_vars)
-        for told in done.get("migrations", []):
-            told["verdicts"] = verdict.verdicts.get(told["service"], [])
-        if verdict.refusal and not done.get("failed"):
-            done.update(failed=True, changed=False, msg=verdict.refusal)
-        warnings = [*done.get("warnings", []), *verdict.warnings]
-        diff = done.get("diff")
-        if self._task.diff and verdict.text and diff:
-            diff = [*(diff if isinstance(diff, list) else [diff]), {"header": "migrations", "prepared": verdict.text}]
-        return {**done, **({"warnings": warnings} if warnings else {}), **({"diff": diff} if diff is not None else {})}
 
     def _draw(self, result: Json, report: str, arguments: Json, task_vars: Json) -> None:
         """Write the picture. The rollout is over, whatever becomes of it."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import tempfile
 import typing as t
-from dataclasses import asdict, replace
+from dataclasses import replace
 
+from ansible_collections.steady.deploy.plugins.module_utils.commands import pending
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import RELEASE_LABEL, DockerCli
 from ansible_collections.steady.deploy.plugins.module_utils.compose.oneoff import OneOff
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
@@ -102,43 +103,21 @@ class Migrations:
         return replace(observed, contracts=waiting)
 
     def _fit(self, name: str, found: Looked, contracted: t.Sequence[str]) -> None:
-        """Older code, rolled out as a new release: it may run beside migrations that it does not know, unless one took something away."""
-        gone = [one for one in contracted if one not in found.pending.known]
-        if gone:
-            raise MigrateError(
-                f"release {self._wish.release} can't be rolled out: contract migration {gone[0]} of service {name} has taken away what "
-                "its code needs; roll out later code, or if it knows that migration by another name, remove this one from "
-                f"{self._store.migrations}"
-            )
-        if not found.migrations:
-            # Nothing is applied, so nobody else would say so.
-            self.warnings += [f"service {name}: {sentence}" for sentence in found.pending.drift]
+        """Older code, rolled out as a new release. Raises MigrateError."""
+        pending.check_fits(self._wish.release, f"service {name}", found, contracted, self._store.migrations)
+        self.warnings += pending.strangers(f"service {name}", found)
 
     def unjudged(self) -> bool:
         """Whether there is something that nobody has judged yet. Raises MigrateError where nobody is there who could."""
         found = [name for name, look in self._looks.items() if look.migrations]
         if found and self._approved is None:
-            raise MigrateError(
-                f"service {found[0]} has migrations pending, and who judges them is on the controller: run the task without `async`; "
-                "nothing was changed"
-            )
+            raise pending.no_judge(f"service {found[0]}")
         return bool(found) and not self._approved
 
     def told(self) -> list[Json]:
         """What is pending, for the judge and for people."""
         wishes = {job.name: t.cast(MigrateWish, job.migrate) for job in self._jobs()}
-        return [
-            {
-                "service": name,
-                "engine": wishes[name].where.engine,
-                "levels": dict(wishes[name].levels),
-                "small_rows": wishes[name].small_rows,
-                "pending": [{**asdict(one), "digest": choose.digest(one)} for one in found.migrations],
-                "tables": {table: asdict(facts) for table, facts in found.tables.items()},
-                "drift": list(found.pending.drift),
-            }
-            for name, found in self._looks.items()
-        ]
+        return [pending.told(name, wishes[name], found) for name, found in self._looks.items()]
 
     def do(self, step: s.Step) -> None:
         """The step MIGRATE. Raises MigrateError; its facts tell what was and what was not applied."""
@@ -180,10 +159,7 @@ class Migrations:
         self.applied.append({**told, **done.facts})
         self.warnings += done.warnings
         if done.held_back and phase == s.EXPAND:
-            self.warnings.append(
-                f"service {name}: {', '.join(done.held_back)} waits until no older code is left: run with `contract` once every release "
-                "that is kept knows it"
-            )
+            self.warnings.append(pending.waits(f"service {name}", done.held_back))
 
     def _choice(self, name: str, point: int | str) -> t.Callable[[t.Sequence[Migration]], choose.Chosen]:
         if point == s.EXPAND:
@@ -222,11 +198,7 @@ class Migrations:
             if not running:
                 raise MigrateError(f"service {job.name}: {where.label} does not run: look at `docker ps -a` and at its log")
             where = where.at(running[0].id)
-        held = self._runner.keep_open
-
-        def keep(descriptors: tuple[int, ...]) -> None:
-            self._runner.keep_open = (*held, *descriptors)
-
+        keep = pending.keeper(self._runner)
         database = RealDatabase(where, wish, self._owner, self._clock, self._runner, keep, self._journal.tell)
         # A check has nothing of its own on a host where nothing was rolled out yet.
         folder = self._store.folder if os.path.isdir(self._store.folder) else tempfile.gettempdir()
@@ -241,4 +213,4 @@ class Migrations:
         return tuple(job for job in self._wish.of(JOB) if job.migrate) if self._wish.jobs else ()
 
     def _of_judge(self, name: str, what: str) -> Json:
-        return dict(((self._approved or {}).get(name) or {}).get(what) or {})
+        return pending.of_judge(self._approved, name, what)
