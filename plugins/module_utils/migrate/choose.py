@@ -14,6 +14,9 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.errors import M
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, Migration
 from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import words
 
+# What helps where a contract migration has to wait.
+_REMEDY = "roll out once more so that every release that is kept knows it, or set `keep_releases` to 0"
+
 # Of each release on the host: the migrations that its code knows.
 KnownBy = t.Mapping[str, t.Collection[str]]
 
@@ -43,7 +46,7 @@ def before_shift(migrations: t.Sequence[Migration], served: bool) -> Chosen:
     return Chosen(tuple(migrations[:held]), tuple(migrations[held:]))
 
 
-def after_shift(migrations: t.Sequence[Migration], others: KnownBy) -> Chosen:
+def after_shift(migrations: t.Sequence[Migration], others: KnownBy, remedy: str = _REMEDY) -> Chosen:
     """The contract migrations, if no other release on the host was written for the schema before them.
 
     A release whose code has a contract migration in it was written to do without what that takes away. Raises MigrateError, whose
@@ -54,8 +57,7 @@ def after_shift(migrations: t.Sequence[Migration], others: KnownBy) -> Chosen:
         if old:
             raise MigrateError(
                 f"contract migration {one.id} has to wait: {'releases' if len(old) > 1 else 'release'} {words(old)} "
-                f"{'are' if len(old) > 1 else 'is'} still on the host and may need what it takes away; roll out once more so that every "
-                "release that is kept knows it, or set `keep_releases` to 0",
+                f"{'are' if len(old) > 1 else 'is'} still on the host and may need what it takes away; {remedy}",
                 waits=True,
             )
     return Chosen(tuple(migrations))

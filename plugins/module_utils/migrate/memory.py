@@ -18,7 +18,7 @@ class Memory:
     """One JSON file: ``known`` has release -> service -> ids, ``contracted`` has service -> ids."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
 
     def known_by(self, service: str, releases: t.Iterable[str]) -> dict[str, tuple[str, ...]]:
         """By release what its code knows; of a release from before there were migrations, nothing."""
@@ -50,15 +50,15 @@ class Memory:
         return found if isinstance(found, dict) else None
 
     def _read(self) -> Json:
-        text = read_text(self._path)
+        text = read_text(self.path)
         try:
             said = json.loads(text or "{}")
             return {"known": dict(said.get("known") or {}), "contracted": dict(said.get("contracted") or {})}
         except (ValueError, AttributeError, TypeError):
             raise MigrateError(
-                f"{self._path} is damaged, so nobody knows which releases fit the database's schema: mend it, or remove it if no contract "
+                f"{self.path} is damaged, so nobody knows which releases fit the database's schema: mend it, or remove it if no contract "
                 "migration was ever applied"
             ) from None
 
     def _write(self, said: Json) -> None:
-        write_atomic(self._path, json.dumps(said, indent=1, sort_keys=True) + "\n", 0o600)
+        write_atomic(self.path, json.dumps(said, indent=1, sort_keys=True) + "\n", 0o600)

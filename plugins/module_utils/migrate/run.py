@@ -95,9 +95,20 @@ def look(adapter: Adapter, tool: Tool, database: Database) -> Looked:
 class Run:
     """Brings the migrations of one job about."""
 
-    def __init__(self, name: str, adapter: Adapter, tool: Tool, database: Database, clock: Clock, tries: int, tell: Tell = untold) -> None:
-        """``name`` is the service's: what sentences call it."""
+    def __init__(
+        self,
+        name: str,
+        adapter: Adapter,
+        tool: Tool,
+        database: Database,
+        clock: Clock,
+        tries: int,
+        tell: Tell = untold,
+        kind: str = "service",
+    ) -> None:
+        """``name`` is the service's, or that of what else has migrations by its ``kind``: what sentences call it."""
         self._name = name
+        self._called = f"{kind} {name}"
         self._adapter = adapter
         self._tool = tool
         self._database = database
@@ -128,7 +139,7 @@ class Run:
             strange = [one.id for one in migrations if approved is not None and approved.get(one.id) != digest(one)]
             if strange:
                 raise MigrateError(
-                    f"service {self._name}: migration {strange[0]} is not what was judged: its SQL has changed meanwhile; run again"
+                    f"{self._called}: migration {strange[0]} is not what was judged: its SQL has changed meanwhile; run again"
                 )
             chosen = choose(with_phases(migrations, phases))
             held = tuple(one.id for one in chosen.held_back)
@@ -152,7 +163,7 @@ class Run:
     def _fit(self, pending: Pending) -> None:
         if pending.drift:
             raise MigrateError(
-                f"service {self._name}: the database does not fit the release's migrations: {pending.drift[0]}", drift=list(pending.drift)
+                f"{self._called}: the database does not fit the release's migrations: {pending.drift[0]}", drift=list(pending.drift)
             )
 
     def _migrations(self, ids: t.Sequence[str], looked: Looked | None) -> tuple[Migration, ...]:
@@ -192,7 +203,7 @@ class Run:
         why = f" (the guard: {cancelled[-1]})" if cancelled else ""
         tried = f" after {facts['tries']} tries" if facts["tries"] > 1 else ""
         return MigrateError(
-            f"migration {outcome.failed} of service {self._name} failed{tried}: {outcome.reason}{why}. "
+            f"migration {outcome.failed} of {self._called} failed{tried}: {outcome.reason}{why}. "
             f"Applied: {words(done) if done else 'none'}; not applied: {words(missing)}; what it left: {outcome.left}. "
             "Mend the migration, then run again",
             migration={**facts, "failed": outcome.failed, "reason": outcome.reason, "left": outcome.left, "not_applied": list(missing)},

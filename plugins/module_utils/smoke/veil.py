@@ -13,7 +13,7 @@ import urllib.parse
 MASK = "***"
 _SECRET = re.compile(r"(?i)auth|cookie|csrf|xsrf|key|pass|pin\b|secret|session|signature|token|credential|code\b")
 # Shorter values would be found by chance in the middle of words.
-_SHORTEST = 4
+SHORTEST = 4
 _QUERY = re.compile(r"(?<=[?&])([^=&#]*)=([^&#]*)")
 
 
@@ -31,7 +31,7 @@ class Veil:
     def hide(self, value: t.Any) -> None:
         """Mask this value from now on, also as it stands in a URL and in JSON."""
         text = value if isinstance(value, str) else json.dumps(value)
-        if len(text) < _SHORTEST:
+        if len(text) < SHORTEST:
             return
         quoted = json.dumps(text)[1:-1]
         percent = urllib.parse.quote(text, safe="", errors="replace")

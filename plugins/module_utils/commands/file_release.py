@@ -1,0 +1,140 @@
+# Copyright: steady.deploy contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The migrations of one release that is a folder of the host: looked at, told, and applied."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.deploy.plugins.module_utils.commands import pending
+from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
+from ansible_collections.steady.deploy.plugins.module_utils.core.journal import Journal
+from ansible_collections.steady.deploy.plugins.module_utils.core.progress import untold
+from ansible_collections.steady.deploy.plugins.module_utils.migrate import choose
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Adapter, Tool
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import NOTHING_LEFT
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.changed import schema_diff
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.memory import Memory
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Database, Looked, Run, look, with_phases
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, Migration
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
+
+Json = dict[str, t.Any]
+_REMEDY = "remove releases that nobody goes back to, or bring the migration about with a later release; nothing was changed"
+
+
+class FileRelease:
+    """``others`` are the releases that are kept beside it. There is no ``journal`` in check mode."""
+
+    def __init__(
+        self,
+        app: str,
+        name: str,
+        others: t.Sequence[str],
+        wish: MigrateWish,
+        adapter: Adapter,
+        tool: Tool,
+        database: Database,
+        memory: Memory,
+        clock: Clock,
+        journal: Journal | None,
+    ) -> None:
+        self._app = app
+        self._name = name
+        self._others = tuple(others)
+        self._wish = wish
+        self._adapter = adapter
+        self._tool = tool
+        self._database = database
+        self._memory = memory
+        self._journal = journal
+        self._run = Run(app, adapter, tool, database, clock, wish.tries, journal.tell if journal else untold, "app")
+
+    def migrate(self, approved: Json | None, contract: bool, check_mode: bool, diff: bool) -> Json:
+        """Apply what is pending and may be applied now; in check mode tell which that is.
+
+        ``approved`` is what the judge has let pass, empty before he has judged, None where there is none. Returns the module's
+        result, with ``to_judge`` where he is to be asked first. Raises SteadyError: its facts are the result then.
+        """
+        called = f"app {self._app}"
+        found = look(self._adapter, self._tool, self._database)
+        contracted = self._memory.contracted().get(self._app, ())
+        pending.check_fits(self._name, called, found, contracted, self._memory.path)
+        if not check_mode:
+            self._learn(found.pending.known)
+        nobody = self._nobody_is_there(found)
+        result = {
+            "changed": False,
+            "app": self._app,
+            "release": self._name,
+            "first": nobody,
+            "migrations": [pending.told(self._app, self._wish, found)],
+            "applied": [],
+            "held_back": [],
+            "warnings": pending.strangers(called, found),
+        }
+        if not found.migrations:
+            return result
+        if not nobody and approved is None:
+            raise pending.no_judge(called)
+        if not nobody and not approved:
+            return {**result, "to_judge": True}
+        phases = pending.of_judge(approved, self._app, "phases")
+        if check_mode:
+            chosen = self._chosen(with_phases(found.migrations, phases), nobody, contract)
+            return self._told(result, [one.id for one in chosen.apply], [one.id for one in chosen.held_back])
+        digests = None if nobody else pending.of_judge(approved, self._app, "digests")
+        return self._applied(result, digests, phases, lambda migrations: self._recorded(migrations, nobody, contract), diff)
+
+    def _applied(self, result: Json, digests: Json | None, phases: Json, choice: t.Any, diff: bool) -> Json:
+        before = self._database.schema() if diff else ""
+        try:
+            done = self._run.apply(choice, digests, phases)
+        except SteadyError as exc:
+            told = exc.facts.get("migration") or {}
+            applied = list(told.get("applied") or ())
+            part = bool(told) and told.get("left") != NOTHING_LEFT
+            exc.facts = {**result, **exc.facts, "applied": applied, "changed": bool(applied) or part}
+            if told:
+                self._write(told)
+            raise
+        self._learn(done.known)
+        applied, held = [one.id for one in done.applied], list(done.held_back)
+        self._write({"applied": applied, "held_back": held})
+        more: Json = {"migrated": dict(done.facts)}
+        if diff and applied:
+            more["diff"] = schema_diff(before, self._database.schema())
+        warnings = [*result["warnings"], *done.warnings]
+        return {**self._told({**result, "warnings": warnings}, applied, held), **more}
+
+    def _told(self, result: Json, applied: t.Sequence[str], held_back: t.Sequence[str]) -> Json:
+        warnings = [*result["warnings"], *([pending.waits(f"app {self._app}", held_back)] if held_back else [])]
+        return {**result, "changed": bool(applied), "applied": list(applied), "held_back": list(held_back), "warnings": warnings}
+
+    def _nobody_is_there(self, found: Looked) -> bool:
+        """A first release on a database without a row: there is nobody whom a migration could hurt."""
+        first = bool(found.migrations) and not self._others and found.pending.pending == found.pending.known
+        return first and not any(table.rows for table in found.tables.values())
+
+    def _recorded(self, migrations: t.Sequence[Migration], nobody: bool, contract: bool) -> choose.Chosen:
+        """The choice that is about to be applied: from then on old code may miss what it takes away."""
+        chosen = self._chosen(migrations, nobody, contract)
+        self._memory.contract(self._app, [one.id for one in chosen.apply if one.phase == CONTRACT])
+        return chosen
+
+    def _chosen(self, migrations: t.Sequence[Migration], nobody: bool, contract: bool) -> choose.Chosen:
+        """Raises MigrateError."""
+        if nobody or not contract:
+            return choose.before_shift(migrations, served=not nobody)
+        contracts = [one for one in migrations if one.phase == CONTRACT]
+        choose.after_shift(contracts, self._memory.known_by(self._app, self._others), _REMEDY)
+        return choose.Chosen(tuple(migrations))
+
+    def _learn(self, known: t.Sequence[str]) -> None:
+        self._memory.learn(self._name, self._app, known, self._others)
+
+    def _write(self, facts: Json) -> None:
+        if self._journal:
+            self._journal.write("migrated", app=self._app, release=self._name, **facts)
