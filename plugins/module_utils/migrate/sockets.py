@@ -31,12 +31,13 @@ class Sockets:
     def held(self, port: int) -> Held:
         """What it holds now, those to this port of a server apart."""
         first = self._running()
-        inodes = {inode for pid in self._family(first) for inode in self._proc.sockets(pid) or ()} if first else set()
+        held = [self._proc.sockets(pid) for pid in self._family(first)] if first else []
+        inodes = frozenset().union(*(some for some in held if some))
         if not inodes:
-            return Held()
+            return Held(hidden=None in held)
         mine = [one for one in self._proc.tcp().established if one.inode in inodes]
         found = frozenset(Socket(_text(one.local), one.local_port, one.inode) for one in mine if one.remote_port == port)
-        return Held(found, frozenset(one.inode for one in mine) | (self._proc.unix() & inodes))
+        return Held(found, frozenset(one.inode for one in mine) | (self._proc.unix() & inodes), None in held)
 
     def _family(self, first: int) -> list[int]:
         found = [first]

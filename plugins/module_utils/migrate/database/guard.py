@@ -139,7 +139,7 @@ class Guard:
             way = self._view(session, held)
         seen = way.seen(answers)
         self._known = self._known or seen.known
-        self._strange += bool(held.all) and not seen.known
+        self._strange += (bool(held.all) or held.hidden) and not seen.known
         acts, reports = self._judge.look(time.monotonic(), seen)
         for why in reports:
             self._reports.append(why)

@@ -37,14 +37,18 @@ class Socket(t.NamedTuple):
 
 @dataclass(frozen=True)
 class Held:
-    """What a tool holds: connections to the ``database``'s port, and the inodes of ``all`` its connections."""
+    """What a tool holds: connections to the ``database``'s port, and the inodes of ``all`` its connections.
+
+    ``hidden``: it may not be seen what a process of the tool holds.
+    """
 
     database: frozenset[Socket] = frozenset()
     all: frozenset[int] = frozenset()
+    hidden: bool = False
 
     def still(self, later: Held) -> Held:
         """Those that are the same ones later: a port may be somebody else's then."""
-        return Held(self.database & later.database, self.all & later.all)
+        return Held(self.database & later.database, self.all & later.all, self.hidden and later.hidden)
 
 
 @dataclass(frozen=True)
