@@ -148,7 +148,8 @@ options:
     default: 10000
   backup:
     description:
-      - C({newest: restic, max_age: 24h, ...}) refuses without a young backup, C({take: pg_dump, folder: ...}) makes one first.
+      - >-
+        C({newest: restic, max_age: 24h, ...}) refuses without a young backup, C({take: pg_dump, folder: ...}) makes one first.
     type: dict
   contract:
     description:
