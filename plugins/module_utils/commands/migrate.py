@@ -73,7 +73,10 @@ def migrate(params: Params, clock: Clock, owner: str, check_mode: bool, diff: bo
 
 def plain_values(params: Params) -> set[str]:
     """Values of the environment that are nobody's secret: masked, they would make holes in the names of migrations."""
-    return {str(value) for name, value in params["env"].items() if not _secret(name, str(value))} - {params["database"].get("password")}
+    env = {name: str(value) for name, value in params["env"].items()}
+    secrets = {value for name, value in env.items() if _secret(name, value)}
+    # One value may be there under two names.
+    return {*env.values()} - secrets - {params["database"].get("password")}
 
 
 def shown(params: Params) -> Json:
@@ -84,4 +87,4 @@ def shown(params: Params) -> Json:
 
 def _secret(name: str, value: str) -> bool:
     # An address of a database has its password in the middle.
-    return len(value) >= SHORTEST and (is_secret(name) or ("://" in value and "@" in value))
+    return len(value) >= SHORTEST and (is_secret(name) or "pwd" in name.lower() or ("://" in value and "@" in value))
