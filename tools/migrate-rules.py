@@ -54,7 +54,7 @@ def rows(engine: str) -> t.Iterator[str]:
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for (where, name), rule in RULES.items():
         if where == engine:
-            kind = "by size" if rule.sized else "contract" if rule.contract else ""
+            kind = "by size, server" if rule.overruled else "by size" if rule.sized else "contract" if rule.contract else ""
             cells = (f"`{name}`", rule.level, kind, rule.why, rule.safe_way, rule.lock, evidence(rule))
             yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield ""

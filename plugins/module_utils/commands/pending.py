@@ -25,7 +25,7 @@ def told(name: str, wish: MigrateWish, found: Looked) -> Json:
         "engine": wish.where.engine,
         "levels": dict(wish.levels),
         "small_rows": wish.small_rows,
-        "pending": [{**asdict(one), "digest": choose.digest(one)} for one in found.migrations],
+        "pending": [{**asdict(one), "digest": choose.digest(one), "server": found.said(one.id)} for one in found.migrations],
         "tables": {table: asdict(facts) for table, facts in found.tables.items()},
         "drift": list(found.pending.drift),
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
@@ -17,6 +17,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.choose impor
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.attempts import delays, is_lock_timeout
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.facts import TableFacts
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.guard import Watched
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import Answers
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import UNKNOWN, Migration, Outcome, Pending
 from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import words
 
@@ -62,14 +63,22 @@ class Database(t.Protocol):
     def invalid_indexes(self) -> tuple[tuple[str, str], ...]:
         """Indexes that were never finished, each with its table."""
 
+    def answers(self, migrations: t.Sequence[Migration], asks: bool) -> Answers:
+        """What the server itself says of their statements. Where it is not asked now: what it will be asked about."""
+
 
 @dataclass(frozen=True)
 class Looked:
-    """What a look at a database told: nothing was changed."""
+    """What a look at a database told: nothing was changed. ``answers`` come from the server itself, where it was asked."""
 
     pending: Pending
     migrations: tuple[Migration, ...] = ()
     tables: t.Mapping[str, TableFacts] = field(default_factory=dict)
+    answers: Answers = field(default_factory=dict)
+
+    def said(self, migration: str) -> list[dict[str, str] | None]:
+        """What the server said of each statement of a migration, as plain data."""
+        return [answer and asdict(answer) for answer in self.answers.get(migration, ())]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import FREE, LATER, REFUSED, Answer, Answers
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, EXPAND, POSTGRESQL, UNKNOWN, Migration
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint import mariadb, postgresql
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
@@ -29,6 +31,9 @@ from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.words i
 
 # Characters of a statement that a verdict shows.
 _SHOWN = 120
+# What the server's own word makes of a rule.
+_ONLINE = "The server does it online. Where it copies the table, that needs disk for a second one, and replicas lag."
+_BESIDE = "LOCK=NONE: the server says so"
 # What hides that a migration breaks old code.
 _BLIND = ("unparsable", "opaque")
 
@@ -41,11 +46,13 @@ def judge(
     *,
     squawk: Squawk | None = None,
     texts: t.Mapping[str, str] | None = None,
+    answers: Answers | None = None,
 ) -> Judgement:
     """Judge the migrations in the order in which they run.
 
     ``tables`` are the facts of the live database by name, with the schema or without; a table that is not among them counts
-    as large. ``texts`` are the files of the migrations by id, where waivers may stand. No text of a migration is an error;
+    as large. ``texts`` are the files of the migrations by id, where waivers may stand. ``answers`` are the server's own to what
+    it was asked. No text of a migration is an error;
     raises SpecError for a level that does not exist, MigrateError where sqlglot or squawk is not installed.
     """
     need_sqlglot()
@@ -61,7 +68,8 @@ def judge(
         if migration.statements is None:
             bench.hear(None, migration.opaque, [Finding("opaque")])
         for index, statement in enumerate(migration.statements or ()):
-            bench.hear(index, statement, _findings(statement, engine, known, next(theirs)))
+            said = (answers or {}).get(migration.id, ())[index : index + 1]
+            bench.hear(index, statement, _findings(statement, engine, known, next(theirs)), *said)
         verdicts += [*bench.verdicts, *bench.waiver_verdicts()]
         phases[migration.id] = bench.phase()
     return Judgement(tuple(verdicts), phases)
@@ -105,13 +113,13 @@ class _Bench:
         self._blind = False
         self.verdicts: list[Verdict] = []
 
-    def hear(self, index: int | None, text: str, findings: t.Iterable[Finding]) -> None:
-        """Weigh what was found in a statement, or in the migration as a whole."""
-        for finding in findings:
-            rule = RULES[(self._engine, finding.rule)]
+    def hear(self, index: int | None, text: str, findings: t.Sequence[Finding], answer: Answer | None = None) -> None:
+        """Weigh what was found in a statement, or in the migration as a whole, and what the server says of it."""
+        for finding in self._heard(findings, answer):
+            rule = self._rule(finding)
             if not rule.sized and not rule.contract and rule.level == ALLOW and self._known.new(finding.table):
                 continue  # nobody waits for a table that nobody knows
-            level, note = self._level(rule, finding)
+            level, note = self._level(rule, finding, answer)
             reason = self._waived.get(rule.id, "")
             if rule.id in self._waived:
                 self._used.add(rule.id)
@@ -120,7 +128,19 @@ class _Bench:
                 if rule.contract and not self._known.new(finding.table):
                     self._contract.append(f"{rule.id} of {finding.table}" if finding.table else rule.id)
             why = " ".join(part for part in (rule.why, finding.detail, note) if part)
-            self._say(rule, ALLOW if reason else level, index, text, finding.table, why, reason)
+            lock = _BESIDE if note == _ONLINE else rule.lock
+            self._say(rule, ALLOW if reason else level, index, text, finding.table, why, reason, lock)
+
+    def _heard(self, findings: t.Sequence[Finding], answer: Answer | None) -> t.Sequence[Finding]:
+        """The findings, and what the server has to add."""
+        if answer is None or answer.word != REFUSED:
+            return findings
+        said = f"It says: {answer.said}."
+        expected = [self._rule(one).overruled and self._rule(one).level == BLOCK for one in findings]
+        if any(expected):
+            return [replace(one, detail=f"{one.detail} {said}".strip()) if fits else one for one, fits in zip(findings, expected)]
+        table = next((one.table for one in findings if one.table), "")
+        return [*(one for one in findings if self._rule(one).level != ALLOW), Finding("server-refuses-online", table, said)]
 
     def waiver_verdicts(self) -> list[Verdict]:
         """What is to be said of the waivers themselves."""
@@ -143,7 +163,10 @@ class _Bench:
             return Phase(UNKNOWN, "Not all of it can be read.")
         return Phase(EXPAND, "Nothing in it breaks old code.")
 
-    def _level(self, rule: Rule, finding: Finding) -> tuple[str, str]:
+    def _rule(self, finding: Finding) -> Rule:
+        return RULES[(self._engine, finding.rule)]
+
+    def _level(self, rule: Rule, finding: Finding, answer: Answer | None) -> tuple[str, str]:
         level = self._settings.levels.get(rule.id, rule.level)
         if rule.contract and self._known.new(finding.table):
             return ALLOW, "No running code knows the table: these migrations create it."
@@ -152,13 +175,19 @@ class _Bench:
         if rule.contract and self._migration.phase == UNKNOWN and rule.id not in self._settings.levels and level == BLOCK:
             return WARN, "It has to wait until the old code is gone."
         small = self._known.small(finding.table) if rule.sized and finding.table else ""
-        return (ALLOW, small) if small else (level, "")
+        if small:
+            return ALLOW, small
+        if rule.overruled and answer and answer.word == FREE:
+            return ALLOW, _ONLINE
+        if rule.overruled and answer and answer.word == LATER and level == BLOCK:
+            return WARN, "A run asks the server first, and goes on where that does it online."
+        return level, ""
 
     def _complain(self, rule_id: str, detail: str) -> None:
         rule = RULES[(self._engine, rule_id)]
-        self._say(rule, self._settings.levels.get(rule_id, rule.level), None, "", "", f"{rule.why} {detail}", "")
+        self._say(rule, self._settings.levels.get(rule_id, rule.level), None, "", "", f"{rule.why} {detail}", "", rule.lock)
 
-    def _say(self, rule: Rule, level: str, index: int | None, text: str, table: str, why: str, reason: str) -> None:
+    def _say(self, rule: Rule, level: str, index: int | None, text: str, table: str, why: str, reason: str, lock: str) -> None:
         shown = " ".join(text.split())
         shown = shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 3]}..."
-        self.verdicts.append(Verdict(rule.id, level, self._migration.id, index, shown, table, why, rule.safe_way, rule.lock, reason))
+        self.verdicts.append(Verdict(rule.id, level, self._migration.id, index, shown, table, why, rule.safe_way, lock, reason))

@@ -20,6 +20,10 @@ def _sized(rule: str, level: str, lock: str, why: str, safe_way: str) -> Rule:
     return Rule(rule, MARIADB, level, why, safe_way, lock, sized=True)
 
 
+def _by_server(rule: str, level: str, lock: str, why: str, safe_way: str) -> Rule:
+    return Rule(rule, MARIADB, level, why, safe_way, lock, sized=True, overruled=True)
+
+
 def _contract(rule: str, level: str, why: str, safe_way: str, lock: str = _INSTANT) -> Rule:
     return Rule(rule, MARIADB, level, why, safe_way, lock, contract=True)
 
@@ -30,21 +34,21 @@ def _always(rule: str, level: str, why: str, safe_way: str, lock: str = "") -> R
 
 RULES = (
     # The table is copied.
-    _sized(
+    _by_server(
         "volatile-default",
         BLOCK,
         _COPY,
         "The default is another one for each row, so the table is copied.",
         "Add the column without a default, set the default in a second statement, fill old rows in batches.",
     ),
-    _sized(
+    _by_server(
         "stored-generated",
         BLOCK,
         _COPY,
         "A stored generated column is computed for every row.",
         "Make it VIRTUAL, or add a plain column that the app fills.",
     ),
-    _sized("column-type", BLOCK, _COPY, "The new type is stored in another way, so the table is copied.", f"{_STAGED} Or: {_TOOL}"),
+    _by_server("column-type", BLOCK, _COPY, "The new type is stored in another way, so the table is copied.", f"{_STAGED} Or: {_TOOL}"),
     _sized(
         "type-shrink",
         BLOCK,
@@ -52,15 +56,15 @@ RULES = (
         "Every value has to be checked against the shorter type, and one that is too long fails.",
         "Let the app keep to the limit, or stage it by a new column.",
     ),
-    _sized("charset-convert", BLOCK, _COPY, "Every text is converted and every index on it built anew.", _TOOL),
-    _sized(
+    _by_server("charset-convert", BLOCK, _COPY, "Every text is converted and every index on it built anew.", _TOOL),
+    _by_server(
         "enum-change",
         BLOCK,
         _COPY,
         "Values that change their place change how every row is stored.",
         "Append new values at the end and leave the old ones where they are.",
     ),
-    _sized("check-constraint", BLOCK, _COPY, "Every row is checked in a copy of the table.", f"Check in the app. Or: {_TOOL}"),
+    _by_server("check-constraint", BLOCK, _COPY, "Every row is checked in a copy of the table.", f"Check in the app. Or: {_TOOL}"),
     _sized(
         "foreign-key",
         BLOCK,
@@ -68,7 +72,7 @@ RULES = (
         "Every row is looked up in the other table.",
         "Verify the rows first, then add it with foreign_key_checks=0 in the same session: ALGORITHM=NOCOPY, LOCK=NONE.",
     ),
-    _sized(
+    _by_server(
         "drop-primary-key",
         BLOCK,
         _COPY,
@@ -76,7 +80,7 @@ RULES = (
         "Drop the key and add the new one in the same statement.",
     ),
     _sized("partition", BLOCK, _COPY, "Partitioning moves every row.", _TOOL),
-    _sized("system-versioning", BLOCK, _COPY, "Every row gets its own begin and end.", _TOOL),
+    _by_server("system-versioning", BLOCK, _COPY, "Every row gets its own begin and end.", _TOOL),
     _sized(
         "lock-option",
         BLOCK,
@@ -85,23 +89,34 @@ RULES = (
         "Say ALGORITHM=INSTANT, or ALGORITHM=NOCOPY, LOCK=NONE: the server refuses what can't be done that way.",
     ),
     # The table is built anew, or an index keeps writers out.
-    _sized("auto-increment", BLOCK, _SHARED, "Every row gets a number while nobody can write.", "Make a new table and copy in batches."),
-    _sized("fulltext-index", BLOCK, _SHARED, "Nobody can write until the index is built.", "Build it off-peak, or on a copy of the table."),
-    _sized(
+    _by_server(
+        "auto-increment", BLOCK, _SHARED, "Every row gets a number while nobody can write.", "Make a new table and copy in batches."
+    ),
+    _by_server(
+        "fulltext-index", BLOCK, _SHARED, "Nobody can write until the index is built.", "Build it off-peak, or on a copy of the table."
+    ),
+    _by_server(
         "nullability",
         WARN,
         _REBUILD,
         "NULL and NOT NULL are stored differently, so the table is built anew.",
         "Have disk for a second table and watch the replicas' lag.",
     ),
-    _sized(
+    _by_server(
         "primary-key",
         BLOCK,
         _REBUILD,
         "The table is ordered by its key, so it is built anew.",
         "Have disk for a second table and watch the replicas' lag, or make a new table.",
     ),
-    _sized("rebuild", WARN, _REBUILD, "The table is built anew.", "Have disk for a second table and watch the replicas' lag."),
+    _by_server("rebuild", WARN, _REBUILD, "The table is built anew.", "Have disk for a second table and watch the replicas' lag."),
+    _sized(
+        "server-refuses-online",
+        BLOCK,
+        "what it names, at least SHARED: no writes meanwhile",
+        "The server itself, asked on an empty copy of the table, does not do it while others write.",
+        f"{_STAGED} Or: {_TOOL}",
+    ),
     _sized(
         "unique-index",
         WARN,

@@ -18,7 +18,8 @@ class Rule:
     """Something a statement can do, for one database.
 
     ``lock`` is what it holds, and does, while it runs. ``sized``: it hurts only a table with many rows. ``contract``: it
-    breaks the code that runs now, whatever the size.
+    breaks the code that runs now, whatever the size. ``overruled``: it says that the table is copied or built anew, or that
+    writers wait, and a server that does it beside them knows better.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Rule:
     lock: str = ""
     sized: bool = False
     contract: bool = False
+    overruled: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import typing as t
 from integration.migrate_corpus.cases import Case, Corpus
 from integration.migrate_corpus.server import Server, server
 
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
+
 START = (
     "install -d -o mysql /data/db /run/mysqld && mariadb-install-db --user=mysql --datadir=/data/db --skip-test-db >/dev/null"
     " && exec mariadbd --user=mysql --datadir=/data/db --innodb-flush-log-at-trx-commit=0 --skip-log-bin --innodb-buffer-pool-size=64M"
@@ -20,6 +22,25 @@ START = (
 LADDER = ("INSTANT", "NOCOPY, NONE", "INPLACE, NONE", "INPLACE, SHARED", "COPY, NONE", "COPY, SHARED")
 # ER_ALTER_OPERATION_NOT_SUPPORTED and ER_ALTER_OPERATION_NOT_SUPPORTED_REASON.
 REFUSED = {"1845", "1846"}
+
+
+class Asked:
+    """The session as one that can be asked, see Asks."""
+
+    def __init__(self, server: MariaDb) -> None:
+        self._server = server
+
+    def query(self, sql: str, timeout: float = 0) -> list[list[str]]:
+        """See Asks.query."""
+        lines = self._server.say(sql)
+        error = re.search(r"^ERROR (\d+) \(\w+\) at line \d+: (.*)", "\n".join(lines), re.MULTILINE)
+        if error:
+            raise MigrateError(error[2], code=error[1], said=error[2])
+        return [line.split("\t") for line in lines]
+
+    def close(self) -> None:
+        """The server's locks go with a session; this one stays."""
+        self._server.well("DO RELEASE_ALL_LOCKS()")
 
 
 class MariaDb:
@@ -58,6 +79,9 @@ class MariaDb:
         self.well("DROP DATABASE IF EXISTS corpus", "CREATE DATABASE corpus", "USE corpus", "SET SESSION foreign_key_checks = 1")
         self.well(*self._schema.strip().rstrip(";").split(";\n"), *case.before, *case.sql[:-1])
 
+    def opens(self) -> Asked:
+        return Asked(self)
+
     def show(self, case: Case) -> dict[str, t.Any]:
         statement = case.sql[-1]
         self.fresh(case)
@@ -65,7 +89,7 @@ class MariaDb:
         if case.breaks:
             self.well("BEGIN", case.breaks, "ROLLBACK")
         if re.match(r"(ALTER TABLE (?!.* DROP PARTITION)|CREATE .*INDEX)", statement):
-            shown["accepts"] = self._strongest(statement)
+            shown["accepts"] = self.strongest(statement)
         elif re.match(r"UPDATE|DELETE", statement):
             mine = "SELECT trx_rows_locked FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = connection_id()"
             shown["written"] = int(self.well("BEGIN", statement, mine, "ROLLBACK")[-1]) >= 3000
@@ -75,7 +99,8 @@ class MariaDb:
             shown["breaks"] = bool(self.errors(case.breaks))
         return {key: value for key, value in shown.items() if value}
 
-    def _strongest(self, statement: str) -> str:
+    def strongest(self, statement: str) -> str:
+        """Do it, and tell the first clause that the server accepts."""
         for clause in LADDER:
             codes = self.errors(asked(statement, clause))
             if not codes:

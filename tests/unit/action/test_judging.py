@@ -52,6 +52,23 @@ def test_what_the_columns_are_decides():
     assert judge(told(pending("narrower", "ALTER TABLE bookings MODIFY note VARCHAR(5) NULL"))).refusal != ""
 
 
+def answered(answer):
+    return told({**pending("two", "ALTER TABLE bookings MODIFY id BIGINT NOT NULL"), "server": [answer]})
+
+
+def test_the_server_has_the_last_word():
+    free = judge(answered({"word": "free", "said": ""}))
+    assert (free.refusal, free.warnings) == ("", ()) and "The server does it online." in free.text
+    refused = judge(answered({"word": "refused", "said": "Try LOCK=SHARED"}))
+    assert "Try LOCK=SHARED" in refused.refusal
+    assert judge(answered(None)).refusal != ""
+
+
+def test_a_check_warns_of_what_only_a_run_asks_the_server():
+    verdict = judge(answered({"word": "later", "said": ""}))
+    assert verdict.refusal == "" and "A run asks the server first" in verdict.warnings[0]
+
+
 def test_of_an_empty_table_it_passes():
     assert judge(told(pending("two", "ALTER TABLE bookings MODIFY id BIGINT NOT NULL"), rows=0)).refusal == ""
 

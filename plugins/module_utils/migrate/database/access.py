@@ -13,7 +13,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Cl
 from ansible_collections.steady.deploy.plugins.module_utils.core.progress import Tell
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Runner
 from ansible_collections.steady.deploy.plugins.module_utils.migrate import backup
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.database import facts
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.database import facts, online
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.guard import Guard
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.limits import client_environment
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.lock import MigrationLock
@@ -21,6 +21,8 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.sch
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.session import Session, open_session
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.view import Held, Signs
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.where import Where
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import Answers, later
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import MARIADB, Migration
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
 
 T = t.TypeVar("T")
@@ -108,6 +110,12 @@ class RealDatabase:
     def invalid_indexes(self) -> tuple[tuple[str, str], ...]:
         """See Database.invalid_indexes."""
         return self._asked(lambda session: facts.invalid_indexes(session, self._where.engine))
+
+    def answers(self, migrations: t.Sequence[Migration], asks: bool) -> Answers:
+        """See Database.answers."""
+        if self._where.engine != MARIADB:
+            return {}
+        return online.answers(lambda: open_session(self._where), migrations) if asks else later(migrations)
 
     def _open(self, name: str) -> Session:
         return open_session(self._where, name)

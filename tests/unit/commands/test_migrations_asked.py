@@ -1,0 +1,54 @@
+"""When the server is asked about pending migrations, and that the judge hears what it said."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from unit.commands.test_migrations_fit import MIGRATES, NOW
+
+from ansible_collections.steady.deploy.plugins.module_utils.commands import migrations
+from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import FREE, LATER, Answer
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Looked
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Pending
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Options
+
+APPROVED = {"late": {"digests": {"a": "1"}, "phases": {}}}
+PENDING = Looked(Pending(("a",), ("a",)), (Migration("a", statements=("ALTER TABLE t ADD b int", "SELECT 1")),))
+
+
+def told(monkeypatch, tmp_path, approved, learns, found=PENDING):
+    """What the judge is told, and how often the server was asked."""
+    asked = []
+
+    def answers(pending, asks):
+        asked.append(asks)
+        return {one.id: (Answer(FREE if asks else LATER), None) for one in pending}
+
+    store = Store(str(tmp_path), "app")
+    store.make()
+    means = (SimpleNamespace(close=lambda: None), SimpleNamespace(answers=answers))
+    monkeypatch.setattr(migrations, "look", lambda adapter, tool, database: found)
+    made = migrations.Migrations(MIGRATES, SimpleNamespace(images={}), None, store, None, None, "me", (), None, approved, learns)
+    monkeypatch.setattr(made, "_means", lambda job, wish: means)
+    made.looked(NOW, Options())
+    return [one["server"] for service in made.told() for one in service["pending"]], asked
+
+
+@pytest.mark.parametrize(
+    "approved, learns, server, asked",
+    [
+        ({}, True, [[{"word": "free", "said": ""}, None]], [True]),
+        # A check leaves the database as it is.
+        ({}, False, [[{"word": "later", "said": ""}, None]], [False]),
+        # What is judged is not asked once more.
+        (APPROVED, True, [[]], []),
+    ],
+)
+def test_when_the_server_is_asked(monkeypatch, tmp_path, approved, learns, server, asked):
+    assert told(monkeypatch, tmp_path, approved, learns) == (server, asked)
+
+
+def test_where_nothing_is_pending_nothing_is_asked(monkeypatch, tmp_path):
+    assert told(monkeypatch, tmp_path, {}, True, Looked(Pending(("a",), ()))) == ([], [])
