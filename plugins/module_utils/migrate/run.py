@@ -78,7 +78,7 @@ class Looked:
 
     def said(self, migration: str) -> list[dict[str, str] | None]:
         """What the server said of each statement of a migration, as plain data."""
-        return [answer and asdict(answer) for answer in self.answers.get(migration, ())]
+        return [asdict(answer) if answer else None for answer in self.answers.get(migration, ())]
 
 
 @dataclass(frozen=True)

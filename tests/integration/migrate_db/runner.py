@@ -15,7 +15,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.choose impor
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.access import RealDatabase
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Run
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.tools import adapter_of
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import parse_migrate
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish, parse_migrate
 
 CLIENTS = {"postgresql": ["psql"], "mariadb": ["mariadb", "--no-defaults", "shop"]}
 FOLDER = "/tmp/migrations"
@@ -43,20 +43,28 @@ class InContainer:
             ["docker", "exec", "-i", *where, self._container, "sh", "-c", script, "sh", *argv], stdin=stdin, timeout=timeout
         )
 
+    def close(self) -> None:
+        """The container is another one's."""
 
-def apply(engine: str, database: str, tool: str, owner: str, **settings: t.Any) -> dict[str, t.Any]:
-    """Apply what is pending, as a rollout would. ``settings`` are those of ``migrate``."""
+
+def parts(engine: str, database: str, tool: str, owner: str, **settings: t.Any) -> tuple[MigrateWish, InContainer, RealDatabase]:
+    """What a job with plain SQL files wishes, its tool and its database. ``settings`` are those of ``migrate``."""
     client = CLIENTS[engine] if engine == "postgresql" else [*CLIENTS[engine][:2], "-h", database, "-u", "shop", CLIENTS[engine][2]]
     said = {"tool": "sql", "command": client, "folder": FOLDER, "database": {"engine": engine, "service": "db"}, **settings}
     wish = parse_migrate(said, "migrate")
-    clock, runner = SystemClock(), SubprocessRunner(os.environ)
+    runner = SubprocessRunner(os.environ)
 
     def keep(descriptors: tuple[int, ...]) -> None:
         runner.keep_open = descriptors
 
-    access = RealDatabase(wish.where.at(database), wish, owner, clock, runner, keep, untold)
-    command = InContainer(runner, tool, database, access.seen_at)
-    run = Run("migrate", adapter_of(wish.tool, wish.settings, engine), command, access, clock, wish.tries)
+    access = RealDatabase(wish.where.at(database), wish, owner, SystemClock(), runner, keep, untold)
+    return wish, InContainer(runner, tool, database, access.seen_at), access
+
+
+def apply(engine: str, database: str, tool: str, owner: str, **settings: t.Any) -> dict[str, t.Any]:
+    """Apply what is pending, as a rollout would. ``settings`` are those of ``migrate``."""
+    wish, command, access = parts(engine, database, tool, owner, **settings)
+    run = Run("migrate", adapter_of(wish.tool, wish.settings, engine), command, access, SystemClock(), wish.tries)
     try:
         done = run.apply(lambda migrations: before_shift(migrations, served=False), None, {})
     except MigrateError as exc:

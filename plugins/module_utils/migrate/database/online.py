@@ -104,10 +104,10 @@ class _Copies:
         # Refused where a copy could perhaps be made, but not dropped.
         self._drop([self._word])
         self._drop(self._names(_LEFT))
-        modes = dict(self._session.query(_MODES))
+        modes = {str(name): str(value) for name, value in self._session.query(_MODES)}
         if modes.get("alter_algorithm") != "COPY":
             self._known = frozenset(map(plain, self._names(_TABLES)))
-        old = "LOCK_ALTER_TABLE_COPY" in (modes.get("old_mode") or "")
+        old = "LOCK_ALTER_TABLE_COPY" in modes.get("old_mode", "")
         self._locks_copying = self._known if old else frozenset(map(plain, self._names(_CASCADES)))
 
     def ask(self, question: Question) -> Answer | None:
