@@ -139,11 +139,11 @@ def test_a_table_that_is_changed_now_is_given_up_and_others_are_asked(guests):
     assert left(guests) == set()
 
 
-def begin(db: Server) -> subprocess.Popen[str]:
+def begin(db: Server, waits: str = "here") -> subprocess.Popen[str]:
     """A process that asks, once its copy is there."""
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}/.lab", "PYTHONDONTWRITEBYTECODE": "1"}
     process = subprocess.Popen(
-        [sys.executable, str(ASKER), db.name, COPIED], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+        [sys.executable, str(ASKER), db.name, COPIED, waits], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
     )
     assert process.stdout is not None and process.stdout.readline() == "made\n"
     return process
@@ -169,8 +169,12 @@ def test_what_a_killed_run_left_goes_with_the_next_question_and_what_is_in_use_s
     assert left(guests) == set()
 
 
-def test_an_interrupted_run_leaves_nothing(guests):
-    process = begin(guests)
+@pytest.mark.parametrize("waits", ["here", "there"])
+def test_an_interrupted_run_leaves_nothing_also_where_it_waits_for_an_answer(guests, waits):
+    process = begin(guests, waits)
+    if waits == "there":
+        with guests.session() as session:
+            guests.sees(session, "SLEEP(4)")
     process.terminate()
     dummy, said = process.communicate(timeout=30)
     assert "interrupted by SIGTERM" in said

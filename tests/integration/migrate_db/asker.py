@@ -1,4 +1,7 @@
-"""A process that asks MariaDB about a statement: ``asker.py CONTAINER STATEMENT``. Says ``made`` once a copy is there, then waits."""
+"""A process that asks MariaDB about a statement: ``asker.py CONTAINER STATEMENT WAITS``.
+
+Says ``made`` once a copy is there, then waits: by itself (``here``), or for an answer of the server (``there``).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.ses
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.where import parse_where
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration
 
-container, statement = sys.argv[1:]
+container, statement, waits = sys.argv[1:]
 where = parse_where({"engine": "mariadb", "service": "db"}).at(container)
 
 
@@ -27,6 +30,8 @@ class Slow:
         rows = self._session.query(sql)
         if sql.startswith("CREATE TABLE"):
             print("made", flush=True)
+            if waits == "there":
+                self._session.query("SELECT SLEEP(4)", 60)
             time.sleep(60)
         return rows
 
