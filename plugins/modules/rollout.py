@@ -353,8 +353,8 @@ plan:
   elements: str
 migrations:
   description:
-    - Of each service with migrations what is pending, with its SQL, the tables' sizes and the judge's C(verdicts). Empty where
-      nothing is served yet, or nothing is to be migrated.
+    - Of each service with migrations what is pending, with its SQL, what the C(server) says of each statement, the tables' sizes
+      and the judge's C(verdicts). Empty where nothing is served yet, or nothing is to be migrated.
   returned: always
   type: list
   elements: dict

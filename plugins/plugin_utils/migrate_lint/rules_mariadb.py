@@ -113,7 +113,7 @@ RULES = (
     _sized(
         "server-refuses-online",
         BLOCK,
-        "what it names, at least SHARED: no writes meanwhile",
+        "LOCK=SHARED at least: nobody can write meanwhile",
         "The server itself, asked on an empty copy of the table, does not do it while others write.",
         f"{_STAGED} Or: {_TOOL}",
     ),
