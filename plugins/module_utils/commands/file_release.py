@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.steady.deploy.plugins.module_utils.commands import pending
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
@@ -15,14 +16,18 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.progress import
 from ansible_collections.steady.deploy.plugins.module_utils.migrate import choose
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Adapter, Tool
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import NOTHING_LEFT
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.changed import schema_diff
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.changed import HasSchema, schema_diff
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.memory import Memory
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Database, Looked, Run, look, with_phases
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Choose, Database, Looked, Run, look, with_phases
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, Migration
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
 
 Json = dict[str, t.Any]
 _REMEDY = "remove releases that nobody goes back to, or bring the migration about with a later release; nothing was changed"
+
+
+class MigratedDatabase(Database, HasSchema, t.Protocol):
+    """What is asked of the database."""
 
 
 class FileRelease:
@@ -36,7 +41,7 @@ class FileRelease:
         wish: MigrateWish,
         adapter: Adapter,
         tool: Tool,
-        database: Database,
+        database: MigratedDatabase,
         memory: Memory,
         clock: Clock,
         journal: Journal | None,
@@ -80,18 +85,23 @@ class FileRelease:
         if not nobody and approved is None:
             raise pending.no_judge(called)
         if not nobody and not approved:
-            return {**result, "to_judge": True}
+            answered = replace(found, answers=self._database.answers(found.migrations, not check_mode))
+            return {**result, "migrations": [pending.told(self._app, self._wish, answered)], "to_judge": True}
         phases = pending.of_judge(approved, self._app, "phases")
         if check_mode:
             chosen = self._chosen(with_phases(found.migrations, phases), nobody, contract)
             return self._told(result, [one.id for one in chosen.apply], [one.id for one in chosen.held_back])
         digests = None if nobody else pending.of_judge(approved, self._app, "digests")
-        return self._applied(result, digests, phases, lambda migrations: self._recorded(migrations, nobody, contract), diff)
 
-    def _applied(self, result: Json, digests: Json | None, phases: Json, choice: t.Any, diff: bool) -> Json:
+        def choice(migrations: t.Sequence[Migration]) -> choose.Chosen:
+            return self._recorded(migrations, nobody, contract)
+
+        return self._applied(result, found, choice, digests, phases, diff)
+
+    def _applied(self, result: Json, found: Looked, choice: Choose, digests: Json | None, phases: Json, diff: bool) -> Json:
         before = self._database.schema() if diff else ""
         try:
-            done = self._run.apply(choice, digests, phases)
+            done = self._run.apply(choice, digests, phases, found)
         except SteadyError as exc:
             told = exc.facts.get("migration") or {}
             applied = list(told.get("applied") or ())
@@ -104,9 +114,10 @@ class FileRelease:
         applied, held = [one.id for one in done.applied], list(done.held_back)
         self._write({"applied": applied, "held_back": held})
         more: Json = {"migrated": dict(done.facts)}
-        if diff and applied:
-            more["diff"] = schema_diff(before, self._database.schema())
         warnings = [*result["warnings"], *done.warnings]
+        if diff and applied:
+            more["diff"], strange = schema_diff(self._wish.where.label, before, self._database)
+            warnings += strange
         return {**self._told({**result, "warnings": warnings}, applied, held), **more}
 
     def _told(self, result: Json, applied: t.Sequence[str], held_back: t.Sequence[str]) -> Json:

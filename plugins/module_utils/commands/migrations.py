@@ -20,6 +20,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.errors import M
 from ansible_collections.steady.deploy.plugins.module_utils.core.journal import Journal
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import SubprocessRunner
 from ansible_collections.steady.deploy.plugins.module_utils.migrate import choose
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.changed import schema_diff
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.access import RealDatabase
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.memory import Memory
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Applied, Looked, Run, look, with_phases
@@ -145,13 +146,9 @@ class Migrations:
         self._tell(job.name, str(step.point), done)
 
     def _compare(self, label: str, before: str, database: RealDatabase) -> None:
-        try:
-            after = database.schema()
-        except MigrateError as exc:
-            self.warnings.append(f"what became of the schema can't be shown: {exc.message}")
-            return
-        if after != before:
-            self.schemas.append({"before_header": f"schema of {label}", "after_header": "", "before": before, "after": after})
+        diffs, warnings = schema_diff(label, before, database)
+        self.schemas += diffs
+        self.warnings += warnings
 
     def _tell(self, name: str, phase: str, done: Applied) -> None:
         told = {"service": name, "phase": phase, "applied": [one.id for one in done.applied], "held_back": list(done.held_back)}

@@ -16,6 +16,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.choose impor
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.facts import TableFacts
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.where import Where
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.memory import Memory
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import FREE, LATER, Answer
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, EXPAND, UNKNOWN, Migration
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
 
@@ -40,6 +41,9 @@ class World(FakeTool):
     def schema(self):
         return "".join(f"{one}\n" for one in self.applied)
 
+    def answers(self, migrations, asks):
+        return {one.id: (Answer(FREE if asks else LATER),) for one in migrations}
+
     def migrate(self, approved=None, contract=False, check=False, others=("old",), name="new", diff=False):
         clock = RolloutClock()
         journal = None if check else Journal(str(self.folder / "journal.jsonl"), "r", clock)
@@ -60,6 +64,9 @@ def test_what_is_pending_waits_for_its_judge(world):
     found = world.migrate({})
     assert (found["to_judge"], found["changed"], found["first"]) == (True, False, False)
     assert found["migrations"][0]["service"] == "shop" and len(found["migrations"][0]["pending"]) == 2
+    # He hears what the server says. A check does not ask it.
+    assert [one["server"][0]["word"] for one in found["migrations"][0]["pending"]] == ["free", "free"]
+    assert [one["server"][0]["word"] for one in world.migrate({}, check=True)["migrations"][0]["pending"]] == ["later", "later"]
     with pytest.raises(MigrateError, match=r"app shop has migrations pending, .*run the task without `async`; nothing was changed"):
         world.migrate(None)
     assert world.applied == []
@@ -69,7 +76,7 @@ def test_what_waits_is_held_back_and_a_second_run_changes_nothing(world):
     done = world.migrate(world.approved, diff=True)
     assert (done["changed"], done["applied"], done["held_back"]) == (True, ["add"], ["drop"])
     assert done["warnings"][-1].startswith("app shop: drop waits until no older code is left: run with `contract`")
-    assert (done["diff"]["before"], done["diff"]["after"]) == ("", "add\n")
+    assert [(one["before"], one["after"]) for one in done["diff"]] == [("", "add\n")]
     again = world.migrate(world.approved)
     assert (again["changed"], again["applied"], again["held_back"]) == (False, [], ["drop"])
     assert [entry["applied"] for entry in read(str(world.folder / "journal.jsonl")) if entry["event"] == "migrated"] == [["add"], []]

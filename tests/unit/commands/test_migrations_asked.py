@@ -9,6 +9,7 @@ from unit.commands.test_migrations_fit import MIGRATES, NOW
 
 from ansible_collections.steady.deploy.plugins.module_utils.commands import migrations
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
+from ansible_collections.steady.deploy.plugins.module_utils.core.clock import SystemClock
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import FREE, LATER, Answer
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Looked
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Pending
@@ -30,7 +31,9 @@ def told(monkeypatch, tmp_path, approved, learns, found=PENDING):
     store.make()
     means = (SimpleNamespace(close=lambda: None), SimpleNamespace(answers=answers))
     monkeypatch.setattr(migrations, "look", lambda adapter, tool, database: found)
-    made = migrations.Migrations(MIGRATES, SimpleNamespace(images={}), None, store, None, None, "me", (), None, approved, learns)
+    made = migrations.Migrations(
+        MIGRATES, SimpleNamespace(images={}), None, store, SystemClock(), None, "me", (), None, approved, learns, False
+    )
     monkeypatch.setattr(made, "_means", lambda job, wish: means)
     made.looked(NOW, Options())
     return [one["server"] for service in made.told() for one in service["pending"]], asked

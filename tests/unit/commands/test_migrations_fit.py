@@ -35,7 +35,7 @@ def store(tmp_path):
 
 def migrations_of(store, found, approved=None):
     """Migrations whose database says ``found`` to any look."""
-    made = Migrations(MIGRATES, SimpleNamespace(images={}), None, store, None, None, "me", (), None, approved, False)
+    made = Migrations(MIGRATES, SimpleNamespace(images={}), None, store, None, None, "me", (), None, approved, False, False)
     made._look = lambda job: found
     return made
 

@@ -104,7 +104,7 @@ class RealDatabase:
         return self._asked(lambda session: facts.tables(session, self._where.engine))
 
     def schema(self) -> str:
-        """Its schema as text."""
+        """See HasSchema."""
         return self._asked(lambda session: schema(session, self._where.engine))
 
     def invalid_indexes(self) -> tuple[tuple[str, str], ...]:
