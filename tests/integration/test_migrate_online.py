@@ -22,6 +22,7 @@ from unit.rollout.worlds import SERVICES, WISH
 
 from ansible_collections.steady.deploy.plugins.module_utils.commands.migrations import Migrations
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
+from ansible_collections.steady.deploy.plugins.module_utils.core.clock import SystemClock
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.online import PREFIX, answers
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import FREE, REFUSED
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration
@@ -205,7 +206,7 @@ def looked(db: Server, folder: Path, check: bool, **files: str) -> t.Any:
     migrates = replace(WISH, services=tuple(replace(one, migrate=wish) if one.name == "late" else one for one in SERVICES))
     store = Store(str(folder), "app")
     store.make()
-    made = Migrations(migrates, SimpleNamespace(images={}), None, store, None, None, "me", (), None, {}, not check)
+    made = Migrations(migrates, SimpleNamespace(images={}), None, store, SystemClock(), None, "me", (), None, {}, not check, False)
     made._means = lambda job, wish: (tool, access)
     made.looked(NOW, Options())
     return judge(made.told())
