@@ -19,7 +19,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking impor
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.changed import HasSchema, schema_diff
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.memory import Memory
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Choose, Database, Looked, Run, look, with_phases
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, Migration
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, Migration, Pending
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
 
 Json = dict[str, t.Any]
@@ -68,7 +68,7 @@ class FileRelease:
         contracted = self._memory.contracted().get(self._app, ())
         pending.check_fits(self._name, called, found, contracted, self._memory.path)
         if not check_mode:
-            self._learn(found.pending.known)
+            self._learn(found.pending)
         nobody = self._nobody_is_there(found)
         result = {
             "changed": False,
@@ -110,7 +110,7 @@ class FileRelease:
             if told:
                 self._write(told)
             raise
-        self._learn(done.known)
+        self._learn(done.pending)
         applied, held = [one.id for one in done.applied], list(done.held_back)
         self._write({"applied": applied, "held_back": held})
         more: Json = {"migrated": dict(done.facts)}
@@ -143,8 +143,8 @@ class FileRelease:
         choose.after_shift(contracts, self._memory.known_by(self._app, self._others), _REMEDY)
         return choose.Chosen(tuple(migrations))
 
-    def _learn(self, known: t.Sequence[str]) -> None:
-        self._memory.learn(self._name, self._app, known, self._others)
+    def _learn(self, said: Pending) -> None:
+        self._memory.learn(self._name, self._app, said, self._others)
 
     def _write(self, facts: Json) -> None:
         if self._journal:

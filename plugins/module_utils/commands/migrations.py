@@ -142,7 +142,7 @@ class Migrations:
             tool.close()
             if self._compares:
                 self._compare(wish.where.label, before, database)
-        self._memory.learn(self._wish.release, job.name, done.known, self._store.releases())
+        self._memory.learn(self._wish.release, job.name, done.pending, self._store.releases())
         self._tell(job.name, str(step.point), done)
 
     def _compare(self, label: str, before: str, database: RealDatabase) -> None:
@@ -183,7 +183,7 @@ class Migrations:
             tool.close()
             self.asked.append((job.name, begun, self._clock.monotonic() - begun))
         if self._learns:
-            self._memory.learn(self._wish.release, job.name, found.pending.known, self._store.releases())
+            self._memory.learn(self._wish.release, job.name, found.pending, self._store.releases())
         return found
 
     def _means(self, job: Service, wish: MigrateWish) -> tuple[OneOff, RealDatabase]:

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.core.files import read_text, write_atomic
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Pending
 
 Json = dict[str, t.Any]
 
@@ -25,9 +26,13 @@ class Memory:
         known = self._read()["known"]
         return {release: tuple((known.get(release) or {}).get(service) or ()) for release in releases}
 
-    def learn(self, release: str, service: str, ids: t.Sequence[str], releases: t.Collection[str]) -> None:
-        """Remember what a release's code knows, and forget releases that are not among ``releases``."""
+    def learn(self, release: str, service: str, pending: Pending, releases: t.Collection[str]) -> None:
+        """Remember what a release's code knows, and forget releases that are not among ``releases``.
+
+        A release that comes after a contract migration is taken to know it where its tool can't say so.
+        """
         said = self._read()
+        ids = pending.known if pending.whole else (*(said["contracted"].get(service) or ()), *pending.known)
         known = {name: value for name, value in said["known"].items() if name in releases or name == release}
         known[release] = {**(known.get(release) or {}), service: list(ids)}
         self._write({**said, "known": known})

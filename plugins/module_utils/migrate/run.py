@@ -83,9 +83,9 @@ class Looked:
 
 @dataclass(frozen=True)
 class Applied:
-    """What was done. ``facts`` of the guard, the backup and the tries are told as they are."""
+    """What was done of what was ``pending`` before. ``facts`` of the guard, the backup and the tries are told as they are."""
 
-    known: tuple[str, ...] = ()
+    pending: Pending
     applied: tuple[Migration, ...] = ()
     held_back: tuple[str, ...] = ()
     facts: t.Mapping[str, t.Any] = field(default_factory=dict)
@@ -138,7 +138,7 @@ class Run:
             pending = self._adapter.pending(self._tool)
             if not pending.pending:
                 self._fit(pending)
-                return Applied(pending.known)
+                return Applied(pending)
         self._database.check()
         with self._database.lock() as lock:
             # Another host may have been quicker.
@@ -153,7 +153,7 @@ class Run:
             chosen = choose(with_phases(migrations, phases))
             held = tuple(one.id for one in chosen.held_back)
             if not chosen.apply:
-                return Applied(pending.known, held_back=held)
+                return Applied(pending, held_back=held)
             facts: dict[str, t.Any] = {"backup": self._database.backup()}
             before = self._database.invalid_indexes()
             with self._database.guard() as guard:
@@ -167,7 +167,7 @@ class Run:
             left = [index for index in self._database.invalid_indexes() if index not in before]
             warnings = [*watched.warnings, *watched.reports]
             warnings += [f"index {name} of table {table} is invalid: drop it, and create it again" for name, table in left]
-            return Applied(pending.known, chosen.apply, held, facts, tuple(warnings))
+            return Applied(pending, chosen.apply, held, facts, tuple(warnings))
 
     def _fit(self, pending: Pending) -> None:
         if pending.drift:

@@ -36,11 +36,13 @@ class Pending:
     ``known`` are all migrations of the code and ``pending`` those of them that the database lacks, both in the order in which
     the tool applies them. ``drift`` holds a sentence for each thing that does not fit: a migration that was applied and that
     the code does not know, one that was changed after it was applied, one that was begun and never ended.
+    It is not ``whole`` where the tool tells only what is pending: then nobody knows what else the code has.
     """
 
     known: tuple[str, ...]
     pending: tuple[str, ...]
     drift: tuple[str, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.fac
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.where import Where
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.memory import Memory
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import FREE, LATER, Answer
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, EXPAND, UNKNOWN, Migration
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, EXPAND, UNKNOWN, Migration, Pending
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
 
 ADD = Migration("add", EXPAND, "", ("ALTER TABLE t ADD a INT",))
@@ -96,7 +96,7 @@ def test_a_contract_waits_for_every_release_that_is_kept(world):
     ):
         world.migrate(world.approved, contract=True)
     assert world.applied == [] and world.memory.contracted() == {}
-    world.memory.learn("old", "shop", ["drop"], ["new"])
+    world.memory.learn("old", "shop", Pending(("drop",), ()), ["new"])
     assert world.migrate(world.approved, contract=True)["applied"] == ["add", "drop"]
     assert world.memory.contracted() == {"shop": ("drop",)}
     # From then on code from before can't come back.

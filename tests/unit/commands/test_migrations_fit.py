@@ -46,6 +46,12 @@ def test_it_is_refused_where_a_contract_migration_took_away_what_it_needs(store)
         migrations_of(store, Looked(Pending(("a",), (), (DRIFT,)))).looked(NOW, Options())
 
 
+def test_where_its_tool_does_not_say_what_it_knows_nobody_can_tell(store):
+    Memory(store.migrations).contract("late", ["b"])
+    made = migrations_of(store, Looked(Pending((), (), whole=False)))
+    assert made.looked(NOW, Options()) == NOW
+
+
 def test_it_may_run_beside_other_migrations_that_it_does_not_know_and_that_is_told(store):
     Memory(store.migrations).contract("late", ["a"])
     made = migrations_of(store, Looked(Pending(("a",), (), (DRIFT,))))

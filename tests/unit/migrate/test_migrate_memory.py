@@ -6,6 +6,7 @@ import pytest
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.memory import Memory
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Pending
 
 
 @pytest.fixture
@@ -19,11 +20,34 @@ def test_it_begins_empty(memory):
 
 
 def test_releases_that_are_gone_are_forgotten(memory):
-    memory.learn("r1", "migrate", ["a"], [])
-    memory.learn("r2", "migrate", ["a", "b"], ["r1"])
-    memory.learn("r2", "other", ["x"], ["r1", "r2"])
+    memory.learn("r1", "migrate", Pending(("a",), ()), [])
+    memory.learn(
+        "r2",
+        "migrate",
+        Pending(
+            (
+                "a",
+                "b",
+            ),
+            (),
+        ),
+        ["r1"],
+    )
+    memory.learn("r2", "other", Pending(("x",), ()), ["r1", "r2"])
     assert memory.known_by("migrate", ["r1", "r2"]) == {"r1": ("a",), "r2": ("a", "b")}
-    memory.learn("r3", "migrate", ["a", "b", "c"], ["r2"])
+    memory.learn(
+        "r3",
+        "migrate",
+        Pending(
+            (
+                "a",
+                "b",
+                "c",
+            ),
+            (),
+        ),
+        ["r2"],
+    )
     assert memory.knows("r1") is None and memory.knows("r2") == {"migrate": ["a", "b"], "other": ["x"]}
 
 
@@ -31,8 +55,16 @@ def test_what_was_taken_away_is_never_forgotten(memory):
     memory.contract("migrate", ["b"])
     memory.contract("migrate", ["b", "c"])
     memory.contract("other", [])
-    memory.learn("r9", "migrate", [], [])
+    memory.learn("r9", "migrate", Pending((), ()), [])
     assert memory.contracted() == {"migrate": ("b", "c")}
+
+
+def test_a_release_whose_tool_tells_only_what_is_pending_knows_what_was_taken_away_before_it(memory):
+    memory.learn("r1", "migrate", Pending(("a",), ("a",), whole=False), [])
+    memory.contract("migrate", ["b"])
+    memory.learn("r2", "migrate", Pending((), (), whole=False), ["r1"])
+    memory.learn("r3", "migrate", Pending((), ()), ["r1", "r2"])
+    assert memory.known_by("migrate", ["r1", "r2", "r3"]) == {"r1": ("a",), "r2": ("b",), "r3": ()}
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '{"known": 3}', "null\x00"])

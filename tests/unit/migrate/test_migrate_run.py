@@ -111,7 +111,7 @@ def test_all_is_applied_under_the_lock_and_the_guard_after_a_backup():
     done = run(fake, approved=judged(*ALL))
     under_the_lock = ["lock", "pending", "migrations", "backup", "guard", "apply one two SHORT=1", "check", "unguard", "unlock"]
     assert fake.log == ["pending", "check", *under_the_lock]
-    assert [one.id for one in done.applied] == ["one", "two"] and done.known == ("one", "two")
+    assert [one.id for one in done.applied] == ["one", "two"] and done.pending.known == ("one", "two")
     assert done.facts == {"backup": {"name": "dump"}, "tries": 1, "applied": ["one", "two"], "longest_wait": 1.5, "waited": 3, "ended": []}
     assert done.warnings == ("others waited",)
 

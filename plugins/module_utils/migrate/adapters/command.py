@@ -45,7 +45,7 @@ class Commands(Remembering):
                 raise MigrateError(f"{self._pending[0]} printed {show(each)}, which is no id: let it print one id a line, and no more")
         if len(set(ids)) < len(ids):
             raise MigrateError(f"{self._pending[0]} printed an id twice: let each migration have one of its own")
-        return Pending(ids, ids)
+        return Pending(ids, ids, whole=False)
 
     def migrations(self, tool: Tool, ids: t.Sequence[str]) -> tuple[Migration, ...]:
         """See Adapter. Notes are looked for in the SQL."""
