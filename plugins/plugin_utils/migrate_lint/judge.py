@@ -177,9 +177,11 @@ class _Bench:
         small = self._known.small(finding.table) if rule.sized and finding.table else ""
         if small:
             return ALLOW, small
-        if rule.overruled and answer and answer.word == FREE:
+        # What a user has set for a rule is for this very case.
+        overruled = rule.overruled and rule.id not in self._settings.levels
+        if overruled and answer and answer.word == FREE:
             return ALLOW, _ONLINE
-        if rule.overruled and answer and answer.word == LATER and level == BLOCK:
+        if overruled and answer and answer.word == LATER and level == BLOCK:
             return WARN, "A run asks the server first, and goes on where that does it online."
         return level, ""
 

@@ -36,6 +36,12 @@ def test_without_an_answer_the_rule_stands():
     assert said(lint(COPIES, None)) == [("column-type", "block")]
 
 
+@pytest.mark.parametrize("answer", [Answer(FREE), Answer(LATER)])
+@pytest.mark.parametrize("level", ["block", "warn"])
+def test_what_the_user_has_set_for_a_rule_counts_more(answer, level):
+    assert said(lint(COPIES, answer, levels={"column-type": level})) == [("column-type", level)]
+
+
 def test_an_answer_is_of_its_own_statement():
     twice = [Migration("m", EXPAND, "", (COPIES, "ALTER TABLE t FORCE"))]
     found = judge(twice, MARIADB, BIG, answers={"m": (None, Answer(FREE)), "other": (Answer(FREE), None)})
