@@ -39,7 +39,7 @@ def test_those_of_all_that_it_started_and_of_nobody_else():
 
 
 def test_what_may_not_be_seen_is_no_proof_that_there_is_nothing(monkeypatch):
-    sockets = Sockets(lambda: os.getpid())
+    sockets = Sockets(os.getpid)
     monkeypatch.setattr(sockets._proc, "sockets", lambda pid: None)
     assert sockets.held(3306) == Held(hidden=True)
 
@@ -102,10 +102,10 @@ WAITS = [
 ]
 
 
-def watched(held, rows=WAITS, seconds=0.9):
-    session = FakeSession({"processlist": rows, "KILL": []})
+def watched(held):
+    session = FakeSession({"processlist": WAITS, "KILL": []})
     with Guard(lambda _name: session, "mariadb", Limits(lock_timeout=0.2), Signs(), held=held) as guard:
-        time.sleep(seconds)
+        time.sleep(0.9)
     return guard.watched(), session.asked
 
 
@@ -133,4 +133,4 @@ def test_where_nothing_tells_them_it_ends_nothing_and_says_so_once(held):
 
 
 def test_a_tool_without_a_connection_is_no_matter():
-    assert watched(lambda: Held())[0].warnings == ()
+    assert watched(Held)[0].warnings == ()
