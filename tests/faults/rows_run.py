@@ -146,7 +146,6 @@ ROWS = (
         "end. Where the host stays away for a minute, run the play again; with `app_lock_wait` it waits for the rollout.",
         FINISHES,
         plays=((Strike(Moment("gate", service="web"), _cut),),),
-        usual=True,
     ),
     Fault(
         "connection-silent",
