@@ -47,12 +47,7 @@ class Backup:
 
 def parse_backup(raw: t.Any) -> Backup:
     """Read the setting ``backup``. Raises SpecError with one sentence about the first thing that is wrong."""
-    if not isinstance(raw, t.Mapping):
-        raise SpecError(f"backup must be a mapping such as {{newest: restic, max_age: 24h}}, not {show(raw)}")
-    for key in raw:
-        if key not in _FIELDS:
-            raise SpecError(f"backup has the key {show(key)}, which is not known{suggest(key, _FIELDS) or f'; there are {words(_FIELDS)}'}")
-    given = {key: value for key, value in raw.items() if value is not None}
+    given = readers.mapping(raw, "backup", _FIELDS, "{newest: restic, max_age: 24h}")
     latest = _source(given.pop("newest", ()), "newest", PRESETS)
     take = _source(given.pop("take", ()), "take", _DUMPS)
     if not latest and not take:

@@ -20,7 +20,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapters.pri
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapters.rails import Rails
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapters.sql import SqlFiles
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import ENGINES, POSTGRESQL
-from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show, suggest, words
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import instead, show
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ def adapter_of(tool: str, settings: t.Mapping[str, t.Any], engine: str) -> Adapt
     Raises SpecError with one sentence about the first thing that is wrong.
     """
     if tool not in TOOLS:
-        raise SpecError(f"migrations: tool {show(tool)} is not known{_instead(tool, TOOLS)}")
+        raise SpecError(f"migrations: tool {show(tool)} is not known{instead(tool, TOOLS)}")
     if engine not in ENGINES:
-        raise SpecError(f"migrations: engine {show(engine)} is not known{_instead(engine, ENGINES)}")
+        raise SpecError(f"migrations: engine {show(engine)} is not known{instead(engine, ENGINES)}")
     given = {key: value for key, value in settings.items() if value is not None}
     fields = _fields(tool)
     for key in given:
         if key not in fields:
-            raise SpecError(f"migrations: tool {tool} has no setting {show(key)}{_instead(key, fields)}")
+            raise SpecError(f"migrations: tool {tool} has no setting {show(key)}{instead(key, fields)}")
     if tool == _COMMAND:
         return _commands(given, engine)
     usual = _USUAL[tool]
@@ -99,7 +99,3 @@ def _argv(key: str, raw: t.Any) -> tuple[str, ...]:
     if not isinstance(raw, (list, tuple)) or not raw or not all(isinstance(word, str) and "\0" not in word for word in raw) or not raw[0]:
         raise SpecError(f"migrations: {key} must be a program with its arguments, as one text or as a list")
     return tuple(raw)
-
-
-def _instead(wrong: t.Any, known: t.Sequence[str]) -> str:
-    return suggest(wrong, known) or f"; there are {words(known)}"

@@ -14,7 +14,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.lim
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.where import Where, parse_where
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.tools import adapter_of
 from ansible_collections.steady.deploy.plugins.module_utils.probe import readers
-from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show, suggest, words
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import instead, show
 
 # What belongs to the tool's adapter, and what to the engine.
 _TOOL = ("command", "folder", "pending", "sql", "apply")
@@ -54,7 +54,7 @@ def wish_of(raw: t.Any, by_login: bool = False) -> MigrateWish:
         raise SpecError("it must be a mapping such as {tool: artisan, database: {engine: mariadb, service: db}}")
     for key in raw:
         if key not in FIELDS:
-            raise SpecError(f"there is no key {show(key)}{suggest(key, FIELDS) or f'; there are {words(FIELDS)}'}")
+            raise SpecError(f"there is no key {show(key)}{instead(key, FIELDS)}")
     given = {key: value for key, value in raw.items() if value is not None}
     for key in ("tool", "database"):
         if key not in given:

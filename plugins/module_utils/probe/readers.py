@@ -10,9 +10,19 @@ import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.probe.duration import seconds
-from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import instead, show
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def mapping(value: t.Any, what: str, keys: t.Sequence[str], example: str) -> dict[str, t.Any]:
+    """Reads a mapping with none but these keys. What is null is left out: a module's parameters hold that for what was not given."""
+    if not isinstance(value, t.Mapping):
+        raise SpecError(f"{what} must be a mapping such as {example}, not {show(value)}")
+    for key in value:
+        if key not in keys:
+            raise SpecError(f"{what} has the key {show(key)}, which is not known{instead(key, keys)}")
+    return {key: one for key, one in value.items() if one is not None}
 
 
 def duration(low: float, high: float) -> t.Callable[[t.Any, str], float]:

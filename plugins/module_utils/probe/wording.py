@@ -31,6 +31,11 @@ def suggest(wrong: t.Any, known: t.Iterable[str]) -> str:
     return f", did you mean `{close[0]}`?" if close else ""
 
 
+def instead(wrong: t.Any, known: t.Sequence[str]) -> str:
+    """The same, or ``; there are a, b and c`` where nothing is close."""
+    return suggest(wrong, known) or f"; there are {words(known)}"
+
+
 def one_line(text: str, limit: int = 120) -> str:
     """Text from outside on one line: white space folded, control characters dropped, cut at ``limit``."""
     # Longer than needed is folded only as far as it can be shown.

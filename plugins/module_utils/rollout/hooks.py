@@ -13,7 +13,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.errors import S
 from ansible_collections.steady.deploy.plugins.module_utils.core.group import MARK, new_mark, run_group
 from ansible_collections.steady.deploy.plugins.module_utils.core.logs import telling_line
 from ansible_collections.steady.deploy.plugins.module_utils.probe.duration import seconds
-from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import suggest, words
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import instead
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import ACCESSORY, BEFORE, JOB, POINTS, UNDONE, Hook, Service
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.steps import Step
 
@@ -45,7 +45,7 @@ def _hook(where: str, raw: t.Any) -> Hook:
         raise SpecError(f"{where} must be a mapping with name, point and command")
     for key in raw:
         if key not in _FIELDS:
-            raise SpecError(f"{where} has the key {key!r}, which is not known{_instead(key, _FIELDS)}")
+            raise SpecError(f"{where} has the key {key!r}, which is not known{instead(key, _FIELDS)}")
     # A module's parameters hold null for what was not given.
     given = {key: value for key, value in raw.items() if value is not None}
     for key in ("name", "point", "command"):
@@ -56,7 +56,7 @@ def _hook(where: str, raw: t.Any) -> Hook:
         raise SpecError(f"{where}: name must be letters, digits, spaces, `-`, `_` and `.`, 60 characters at most")
     where = f"hook {name}"
     if point not in POINTS:
-        raise SpecError(f"{where}: point {point!r} is not known{_instead(point, POINTS)}")
+        raise SpecError(f"{where}: point {point!r} is not known{instead(point, POINTS)}")
     service = given.get("service")
     if service is not None and (not isinstance(service, str) or not service):
         raise SpecError(f"{where}: service must be the name of a service of the app")
@@ -67,10 +67,6 @@ def _hook(where: str, raw: t.Any) -> Hook:
     if not isinstance(undoes, bool):
         raise SpecError(f"{where}: undoes must be true or false")
     return Hook(name, point, _command(where, given["command"]), service, timeout, undoes)
-
-
-def _instead(wrong: t.Any, known: t.Sequence[str]) -> str:
-    return suggest(wrong, known) or f"; there are {words(known)}"
 
 
 def _command(where: str, raw: t.Any) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL
 from ansible_collections.steady.deploy.plugins.module_utils.probe import readers
-from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show, suggest, words
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show
 
 # What a connection of the migration is called where its driver reads PGAPPNAME.
 APPLICATION = "steady.deploy migration"
@@ -36,12 +36,7 @@ class Limits:
 
 def parse_limits(raw: t.Any) -> Limits:
     """Read the setting ``limits``. Raises SpecError with one sentence about the first thing that is wrong."""
-    if not isinstance(raw, t.Mapping):
-        raise SpecError(f"limits must be a mapping such as {{lock_timeout: 2s, stall: 2s}}, not {show(raw)}")
-    for key in raw:
-        if key not in _FIELDS:
-            raise SpecError(f"limits has the key {show(key)}, which is not known{suggest(key, _FIELDS) or f'; there are {words(_FIELDS)}'}")
-    given = {key: value for key, value in raw.items() if value is not None}
+    given = readers.mapping(raw, "limits", _FIELDS, "{lock_timeout: 2s, stall: 2s}")
     abort = given.get("abort", Limits.abort)
     if not isinstance(abort, bool):
         raise SpecError(f"limits: abort must be true or false, not {show(abort)}")

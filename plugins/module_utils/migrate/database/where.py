@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import ENGINES, MARIADB, POSTGRESQL
-from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show, suggest, words
+from ansible_collections.steady.deploy.plugins.module_utils.probe import readers
+from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import instead, show
 
 # What the images of PostgreSQL and MariaDB themselves read; the first that is set counts.
 USER = {POSTGRESQL: ("POSTGRES_USER",), MARIADB: ("MARIADB_USER", "MYSQL_USER")}
@@ -78,28 +79,17 @@ def parse_where(raw: t.Any, by_login: bool = False) -> Where:
 
     ``by_login``: it is asked by a client on the host, which may be given a host, a user and a password; else it may be in a container.
     """
-    fields = _BY_LOGIN if by_login else _FIELDS
-    if not isinstance(raw, t.Mapping):
-        raise SpecError(f"database must be a mapping such as {{engine: postgresql, service: db}}, not {show(raw)}")
-    for key in raw:
-        if key not in fields:
-            raise SpecError(f"database has the key {show(key)}, which is not known{_instead(key, fields)}")
-    # A module's parameters hold null for what was not given.
-    given = {key: value for key, value in raw.items() if value is not None}
+    given = readers.mapping(raw, "database", _BY_LOGIN if by_login else _FIELDS, "{engine: postgresql, service: db}")
     engine = given.pop("engine", None)
     if engine is None:
         raise SpecError("database has no `engine`: say postgresql or mariadb")
     if engine == "mysql":
         raise SpecError("database: engine 'mysql' is not supported, since MySQL shows its locks in other ways than MariaDB")
     if engine not in ENGINES:
-        raise SpecError(f"database: engine {show(engine)} is not known{_instead(engine, ENGINES)}")
+        raise SpecError(f"database: engine {show(engine)} is not known{instead(engine, ENGINES)}")
     if by_login:
         return _by_login(engine, given)
     return _in_container(engine, given) if "service" in given else _on_host(engine, given)
-
-
-def _instead(wrong: t.Any, known: t.Sequence[str]) -> str:
-    return suggest(wrong, known) or f"; there are {words(known)}"
 
 
 def _in_container(engine: str, given: t.Mapping[str, t.Any]) -> Where:
