@@ -9,7 +9,7 @@ import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Tool
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import ask, no_answer
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import ask
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import MARIADB, POSTGRESQL
 
 # No start-up file, never ask for a password, stop at the first error, name errors by number; rows without frame, by tabs.
@@ -17,16 +17,6 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     POSTGRESQL: ("-X", "-w", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose"),
     MARIADB: ("--batch", "--skip-column-names", "--default-character-set=utf8mb4"),
 }
-
-
-class Client(t.Protocol):
-    """Runs SQL on one database."""
-
-    def query(self, sql: str) -> list[tuple[str, ...]]:
-        """The rows of one query, each value as text. Raises MigrateError."""
-
-    def script(self, sql: str) -> None:
-        """Run statements up to the first that fails. Raises MigrateError with what the server said."""
 
 
 class ProgramClient:
@@ -40,20 +30,6 @@ class ProgramClient:
     def run(self, sql: str, before: t.Sequence[str] = ()) -> Completed:
         """Run ``sql`` from stdin, whatever becomes of it. ``before`` is argv of a program that runs the client at its end."""
         return ask(self._tool, [*before, *self._command, *self._options], stdin=sql)
-
-    def query(self, sql: str) -> list[tuple[str, ...]]:
-        """See Client."""
-        return rows(self._good(sql).stdout)
-
-    def script(self, sql: str) -> None:
-        """See Client."""
-        self._good(sql)
-
-    def _good(self, sql: str) -> Completed:
-        done = self.run(sql)
-        if done.rc:
-            raise no_answer(self._command[0], done)
-        return done
 
 
 def rows(printed: str) -> list[tuple[str, ...]]:

@@ -9,8 +9,8 @@ import pytest
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError, SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import check_ids, check_prefix, left_behind, read
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.client import ProgramClient
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import check_ids, check_prefix, left_behind, no_answer, read
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.client import ProgramClient, rows
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import MARIADB, POSTGRESQL, Outcome, Pending
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.tools import TOOLS, adapter_of
 
@@ -208,14 +208,13 @@ def test_a_file_that_is_gone_hides_no_outcome():
     assert artisan().apply(tool, ["2026_a"]) == Outcome((), "2026_a", "RuntimeException: no", "possibly a part of it")
 
 
-def test_a_client_gives_rows_and_runs_scripts():
-    tool = Told((0, "a\t1\n\nb c\t\n"), (0, ""), (3, "", "psql:<stdin>:1: ERROR:  42601: syntax error"))
+def test_a_client_gives_rows_and_its_failure_is_told():
+    tool = Told((0, "a\t1\n\nb c\t\n"), (3, "", "psql:<stdin>:1: ERROR:  42601: syntax error"))
     client = ProgramClient(tool, ["psql", "rooms"], POSTGRESQL)
-    assert client.query("SELECT") == [("a", "1"), ("b c", "")]
+    assert rows(client.run("SELECT").stdout) == [("a", "1"), ("b c", "")]
     assert tool.asked[0][:2] == ["psql", "rooms"] and "ON_ERROR_STOP=1" in tool.asked[0]
-    client.script("UPDATE")
     with pytest.raises(MigrateError, match=r"psql ended with exit code 3 and says: .*42601: syntax error"):
-        client.script("UPDTE")
+        raise no_answer("psql", client.run("UPDTE"))
 
 
 def test_ids_are_checked():
