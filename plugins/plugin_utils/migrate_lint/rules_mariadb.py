@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import functools
+
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import MARIADB
-from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import ALLOW, BLOCK, WARN, Rule
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import ALLOW, BLOCK, WARN, Rules
 
 _COPY = "ALGORITHM=COPY: the table is copied, and nobody can write meanwhile (MariaDB from 11.2 on can do most of it with LOCK=NONE)"
 _SHARED = "ALGORITHM=INPLACE, LOCK=SHARED: no writes while it is built"
@@ -15,22 +17,9 @@ _INSTANT = "ALGORITHM=INSTANT or NOCOPY, LOCK=NONE: a metadata lock for a moment
 _STAGED = "Add a new column, let the app write both, fill it in batches, switch over, drop the old one a release later."
 _TOOL = "Copy with gh-ost or pt-online-schema-change."
 
-
-def _sized(rule: str, level: str, lock: str, why: str, safe_way: str) -> Rule:
-    return Rule(rule, MARIADB, level, why, safe_way, lock, sized=True)
-
-
-def _by_server(rule: str, level: str, lock: str, why: str, safe_way: str) -> Rule:
-    return Rule(rule, MARIADB, level, why, safe_way, lock, sized=True, overruled=True)
-
-
-def _contract(rule: str, level: str, why: str, safe_way: str, lock: str = _INSTANT) -> Rule:
-    return Rule(rule, MARIADB, level, why, safe_way, lock, contract=True)
-
-
-def _always(rule: str, level: str, why: str, safe_way: str, lock: str = "") -> Rule:
-    return Rule(rule, MARIADB, level, why, safe_way, lock)
-
+_OURS = Rules(MARIADB, _INSTANT)
+_sized, _contract, _always = _OURS.sized, _OURS.contract, _OURS.always
+_by_server = functools.partial(_OURS.sized, overruled=True)
 
 RULES = (
     # The table is copied.

@@ -6,25 +6,15 @@
 from __future__ import annotations
 
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL
-from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import ALLOW, BLOCK, WARN, Rule
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import ALLOW, BLOCK, WARN, Rules
 
 _REWRITE = "AccessExclusiveLock while the table is rewritten: no reads, no writes"
 _SCAN = "AccessExclusiveLock while the table is scanned: no reads, no writes"
 _BRIEF = "AccessExclusiveLock at most, for a moment"
 _STAGED = "Add a new column, let the app write both, fill it in batches, switch over, drop the old one a release later."
 
-
-def _sized(rule: str, level: str, lock: str, why: str, safe_way: str) -> Rule:
-    return Rule(rule, POSTGRESQL, level, why, safe_way, lock, sized=True)
-
-
-def _contract(rule: str, level: str, why: str, safe_way: str, lock: str = _BRIEF) -> Rule:
-    return Rule(rule, POSTGRESQL, level, why, safe_way, lock, contract=True)
-
-
-def _always(rule: str, level: str, why: str, safe_way: str, lock: str = "") -> Rule:
-    return Rule(rule, POSTGRESQL, level, why, safe_way, lock)
-
+_OURS = Rules(POSTGRESQL, _BRIEF)
+_sized, _contract, _always = _OURS.sized, _OURS.contract, _OURS.always
 
 RULES = (
     # Rewrites.

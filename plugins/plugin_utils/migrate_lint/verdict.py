@@ -34,6 +34,26 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Rules:
+    """Makes the rules of one database. ``brief`` is the lock of what takes one for a moment only."""
+
+    engine: str
+    brief: str
+
+    def sized(self, rule: str, level: str, lock: str, why: str, safe_way: str, overruled: bool = False) -> Rule:
+        """One that hurts only a table with many rows."""
+        return Rule(rule, self.engine, level, why, safe_way, lock, sized=True, overruled=overruled)
+
+    def contract(self, rule: str, level: str, why: str, safe_way: str, lock: str | None = None) -> Rule:
+        """One that breaks the code that runs now."""
+        return Rule(rule, self.engine, level, why, safe_way, self.brief if lock is None else lock, contract=True)
+
+    def always(self, rule: str, level: str, why: str, safe_way: str, lock: str = "") -> Rule:
+        """One that counts for any table."""
+        return Rule(rule, self.engine, level, why, safe_way, lock)
+
+
+@dataclass(frozen=True)
 class Column:
     """A column as the database has it now. ``type`` as ``format_type()`` or ``COLUMN_TYPE`` say it.
 
