@@ -243,9 +243,9 @@ migration:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.steady.deploy.plugins.module_utils.commands.answer import answer
 from ansible_collections.steady.deploy.plugins.module_utils.commands.migrate import migrate, plain_values, shown
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import SystemClock
-from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
 
 
 def main():
@@ -289,16 +289,8 @@ def main():
         supports_check_mode=True,
     )
     module.no_log_values.difference_update(plain_values(module.params))
-    told = {"invocation": {"module_args": shown(module.params)}}
-    try:
-        result = migrate(module.params, SystemClock(), "ansible", module.check_mode, module._diff)
-    except SteadyError as exc:
-        for warning in exc.facts.pop("warnings", []):
-            module.warn(warning)
-        module.fail_json(msg=exc.message, **told, **exc.facts)
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    module.exit_json(**told, **result)
+    invocation = {"module_args": shown(module.params)}
+    answer(module, lambda: migrate(module.params, SystemClock(), "ansible", module.check_mode, module._diff), invocation=invocation)
 
 
 if __name__ == "__main__":

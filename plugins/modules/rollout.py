@@ -419,10 +419,10 @@ logs:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.steady.deploy.plugins.module_utils.commands.answer import answer
 from ansible_collections.steady.deploy.plugins.module_utils.commands.rollout import roll_out
 from ansible_collections.steady.deploy.plugins.module_utils.commands.smoke import shown
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import SystemClock
-from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SteadyError
 
 
 def main():
@@ -506,16 +506,8 @@ def main():
         supports_check_mode=True,
     )
     # What the invocation tells of smoke tests holds neither header values nor bodies.
-    told = {"invocation": {"module_args": {**module.params, "smoke": shown(module.params["smoke"])}}}
-    try:
-        result = roll_out(module.params, SystemClock(), "ansible", module.check_mode, module._diff)
-    except SteadyError as exc:
-        for warning in exc.facts.pop("warnings", []):
-            module.warn(warning)
-        module.fail_json(msg=exc.message, **told, **exc.facts)
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    module.exit_json(**told, **result)
+    invocation = {"module_args": {**module.params, "smoke": shown(module.params["smoke"])}}
+    answer(module, lambda: roll_out(module.params, SystemClock(), "ansible", module.check_mode, module._diff), invocation=invocation)
 
 
 if __name__ == "__main__":
