@@ -131,6 +131,15 @@ def test_an_empty_database_lacks_all_and_the_phases_are_told(case):
     assert all(each.opaque for each in migrations if each.statements is None)
 
 
+def test_what_is_pending_is_asked_for_once(case):
+    tool = case.scene("list")
+    asked = []
+    answers = tool.run
+    tool.run = lambda argv, **how: asked.append((list(argv), how.get("stdin"))) or answers(argv, **how)
+    case.adapter.migrations(tool, case.adapter.pending(tool).pending)
+    assert asked.count(asked[0]) == 1
+
+
 def test_some_are_applied_and_the_rest_has_its_sql(case):
     assert case.adapter.apply(case.scene("apply"), case.ids[:2]) == Outcome(case.ids[:2])
     tool = case.scene("list")
