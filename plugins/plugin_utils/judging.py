@@ -50,7 +50,7 @@ def judge(told: t.Sequence[Json]) -> Verdicts:
                 migrations, service["engine"], tables, settings, texts={one.id: one.text for one in migrations}, answers=_answers(service)
             )
         except SteadyError as exc:
-            return Verdicts(refusal=f"service {service['service']}: {exc.message}; nothing was changed")
+            return Verdicts(refusal=f"migrations of {service['service']}: {exc.message}; nothing was changed")
         phases = {name: phase.phase for name, phase in judgement.phases.items() if phase.phase == CONTRACT}
         approved[service["service"]] = {"digests": {one["id"]: one["digest"] for one in service["pending"]}, "phases": phases}
         blocked += [_told(one) for one in judgement.verdicts if one.level == BLOCK]

@@ -92,7 +92,7 @@ def test_what_can_not_be_seen_is_a_warning():
 
 def test_an_unknown_level_is_refused():
     verdict = judge(told(pending("one", "SELECT 1"), levels={"no-such-rule": "warn"}))
-    assert verdict.refusal.startswith("service migrate: ") and "no-such-rule" in verdict.refusal
+    assert verdict.refusal.startswith("migrations of migrate: ") and "no-such-rule" in verdict.refusal
 
 
 @pytest.mark.parametrize("migrations", [(), []])
