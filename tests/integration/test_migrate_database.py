@@ -244,7 +244,7 @@ def test_a_server_that_is_full_read_only_or_gone_is_told(net, db):
             one.close()
 
         other.admin(READ_ONLY[db.engine])
-        until(lambda: facts_say_read_only(other, session), 5)
+        until(lambda: facts_say_read_only(other, session))
         with pytest.raises(MigrateError) as caught:
             session.query("CREATE TABLE t (a int)")
         assert caught.value.facts["kind"] == "read_only"
@@ -281,7 +281,7 @@ def test_a_standby_is_told(net, postgresql):
 
 def test_of_two_exactly_one_holds_and_the_second_says_who(db):
     with lock(db, "anna on web1") as held:
-        until(lambda: db_shows_owner(db), 5)
+        until(lambda: db_shows_owner(db))
         begun = time.monotonic()
         with pytest.raises(MigrateError) as caught, lock(db, "bert", wait=0.5):
             pass
@@ -335,7 +335,7 @@ def test_a_killed_holder_frees_it(db):
         with lock(db, "bert", wait=10):
             assert time.monotonic() - begun < 5
     program = {"postgresql": "psql", "mariadb": "mariadb"}[db.engine]
-    until(lambda: subprocess.run(["docker", "exec", db.name, "pgrep", "-x", program], capture_output=True, check=False).returncode == 1, 5)
+    until(lambda: subprocess.run(["docker", "exec", db.name, "pgrep", "-x", program], capture_output=True, check=False).returncode == 1)
 
 
 def test_a_lock_that_was_lost_is_noticed(db):
@@ -392,18 +392,21 @@ def test_a_pooler_is_refused(net, postgresql):
 
 # --- the guard
 
+# Seconds: a busy machine takes some for what is done at once, and whom the guard does not help waits for 20.
+SOON = 6
+
 SLEEP = {"postgresql": "SELECT pg_sleep(20)", "mariadb": "SELECT SLEEP(20)"}
 
 
 def test_a_statement_that_waits_is_ended_and_the_queue_goes_on(db, table):
     table.query("BEGIN")
     table.query("SELECT * FROM guests")
-    with guard(db, lock_timeout=1.0, stall=30.0) as watching, db.session() as user, db.session() as looker:
+    with guard(db, lock_timeout=1.0, stall=30.0) as watching, db.user() as user, db.session() as looker:
         tool = db.migrate("ALTER TABLE guests ADD room int;")
         db.sees(looker, "ALTER TABLE guests ADD room")
         begun = time.monotonic()
         assert user.query("SELECT count(*) FROM guests WHERE id < 3") == [["2"]]
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < SOON
         said = tool.communicate(timeout=10)[0]
         assert tool.returncode != 0
         assert is_lock_timeout(said, cancelled=True), said
@@ -411,9 +414,9 @@ def test_a_statement_that_waits_is_ended_and_the_queue_goes_on(db, table):
     found = watching.watched()
     table.query("ROLLBACK")
     assert len(found.ended) == 1
-    assert re.fullmatch(r"it waited 1\.\d s for a lock, 1 s are allowed: ALTER TABLE guests ADD room int;?", found.ended[0])
+    assert re.fullmatch(r"it waited [1-5]\.\d s for a lock, 1 s are allowed: ALTER TABLE guests ADD room int;?", found.ended[0])
     assert found.waited == 1
-    assert 0.2 < found.longest < 2
+    assert 0.2 < found.longest < SOON
 
 
 STALLS = {
@@ -423,26 +426,26 @@ STALLS = {
 
 
 def test_what_makes_others_wait_is_ended_in_time(db, table):
-    with guard(db, lock_timeout=10.0, stall=1.0) as watching, db.session() as looker:
+    with guard(db, lock_timeout=10.0, stall=1.0) as watching, db.user() as user, db.session() as looker:
         tool = db.migrate(STALLS[db.engine])
         db.sees(looker, "SLEEP(20)" if db.engine == "mariadb" else "sleep(20)")
         begun = time.monotonic()
-        assert table.query("SELECT count(*) FROM guests") == [["2"]]
+        assert user.query("SELECT count(*) FROM guests") == [["2"]]
         waited = time.monotonic() - begun
         tool.communicate(timeout=10)
         assert tool.returncode != 0
     found = watching.watched()
-    assert 0.7 < waited < 2
-    assert 1.0 <= found.longest < 2
-    assert re.match(r"others waited 1\.\d s behind it, 1 s are allowed: SELECT", found.ended[0])
+    assert 0.7 < waited < SOON
+    assert 1.0 <= found.longest < SOON
+    assert re.match(r"others waited [1-5]\.\d s behind it, 1 s are allowed: SELECT", found.ended[0])
 
 
 def test_what_makes_others_wait_is_only_told_where_it_must_not_be_ended(db, table):
-    short = STALLS[db.engine].replace("20", "2")
-    with guard(db, lock_timeout=10.0, stall=0.5, abort=False) as watching, db.session() as looker:
+    short = STALLS[db.engine].replace("20", "4")
+    with guard(db, lock_timeout=10.0, stall=0.5, abort=False) as watching, db.user() as user, db.session() as looker:
         tool = db.migrate(short)
-        db.sees(looker, "LEEP(2)" if db.engine == "mariadb" else "leep(2)")
-        assert table.query("SELECT count(*) FROM guests") == [["2"]]
+        db.sees(looker, "LEEP(4)" if db.engine == "mariadb" else "leep(4)")
+        assert user.query("SELECT count(*) FROM guests") == [["2"]]
         tool.communicate(timeout=10)
         assert tool.returncode == 0
     found = watching.watched()
@@ -458,12 +461,11 @@ def test_an_idle_transaction_of_the_migration_is_ended_too(postgresql, table):
         tool.stdin.flush()
         assert tool.stdout.readline() == "BEGIN\n"
         assert tool.stdout.readline() == "UPDATE 2\n"
-        with postgresql.session() as user:
-            user.query("SET lock_timeout = 0")
+        with postgresql.user() as user:
             user.query("UPDATE guests SET name = 'y'")
         tool.stdin.close()
     found = watching.watched()
-    assert re.match(r"others waited 1\.\d s behind it, 1 s are allowed: an open transaction, last UPDATE guests", found.ended[0])
+    assert re.match(r"others waited [1-5]\.\d s behind it, 1 s are allowed: an open transaction, last UPDATE guests", found.ended[0])
 
 
 def test_a_concurrent_index_has_its_time_and_a_failed_one_is_found(postgresql, table):
@@ -500,19 +502,18 @@ def test_row_locks_are_seen_where_the_user_may_see_them(mariadb, table):
     db = mariadb
     move = "BEGIN; UPDATE guests SET name = 'x'; SELECT SLEEP(20);"
     with guard(db) as watching:
-        until(lambda: watching.watched().warnings != (), 5)
+        until(lambda: watching.watched().warnings != ())
     assert watching.watched().warnings == (
         "lock waits inside InnoDB can't be seen by the database's user: GRANT PROCESS ON *.* to it lets the guard see to them too",
     )
     db.admin("GRANT PROCESS ON *.* TO shop@'%'")
     try:
-        with guard(db, stall=1.0) as watching, db.session() as user, db.session() as looker:
+        with guard(db, stall=1.0) as watching, db.user() as user, db.session() as looker:
             tool = db.migrate(move)
             db.sees(looker, "SLEEP(20)")
-            user.query("SET SESSION innodb_lock_wait_timeout = 20")
             begun = time.monotonic()
             user.query("UPDATE guests SET name = 'y'")
-            assert 0.7 < time.monotonic() - begun < 2.5
+            assert 0.7 < time.monotonic() - begun < SOON
             tool.communicate(timeout=10)
         found = watching.watched()
         assert found.warnings == ()
@@ -530,7 +531,7 @@ def test_a_guard_that_loses_its_connection_comes_back(db, table):
 
     with Guard(opens, db.engine, Limits(lock_timeout=0.5), Signs((db.tool_address,))) as watching:
         opened[0].close()
-        until(lambda: len(opened) == 2, 5)
+        until(lambda: len(opened) == 2)
         table.query("BEGIN")
         table.query("SELECT * FROM guests")
         db.migrate("ALTER TABLE guests ADD room int;").communicate(timeout=15)

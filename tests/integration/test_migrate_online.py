@@ -73,8 +73,7 @@ def writer(db: Server) -> t.Iterator[list[tuple[float, float]]]:
     over = threading.Event()
 
     def write() -> None:
-        with db.session() as session:
-            session.query("SET lock_wait_timeout = 60, innodb_lock_wait_timeout = 60")
+        with db.user() as session:
             number = 2_000_000
             while not over.is_set():
                 begun = time.monotonic()

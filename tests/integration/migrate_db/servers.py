@@ -23,6 +23,8 @@ _TOOL = {
     "mariadb": 'MYSQL_PWD="$MARIADB_PASSWORD" exec mariadb --no-defaults -h "$0" -u shop shop 2>&1',
 }
 
+_PATIENT = {"postgresql": "SET lock_timeout = 0", "mariadb": "SET SESSION lock_wait_timeout = 60, innodb_lock_wait_timeout = 60"}
+
 
 def docker(*argv: str, text: str | None = None) -> str:
     done = subprocess.run(["docker", *argv], input=text, capture_output=True, text=True, check=False)
@@ -56,6 +58,13 @@ class Server(t.NamedTuple):
         finally:
             one.close()
 
+    @contextlib.contextmanager
+    def user(self) -> t.Iterator[Session]:
+        """A session that waits for locks as long as an app's does, where those of the collection's own give up."""
+        with self.session() as one:
+            one.query(_PATIENT[self.engine])
+            yield one
+
     def admin(self, sql: str) -> None:
         """As the database's administrator."""
         program = ["psql", "-qX", "-U", "postgres", "shop"] if self.engine == "postgresql" else ["mariadb", "--no-defaults", "shop"]
@@ -71,7 +80,7 @@ class Server(t.NamedTuple):
         process.stdin = None
         return process
 
-    def sees(self, session: Session, word: str, timeout: float = 10.0) -> None:
+    def sees(self, session: Session, word: str, timeout: float = 30.0) -> None:
         """Wait until a statement with this word runs."""
         sql = {
             "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '%' || {} || '%'",
@@ -80,7 +89,7 @@ class Server(t.NamedTuple):
         until(lambda: session.query(sql) != [["0"]], timeout)
 
 
-def until(holds: t.Callable[[], bool], timeout: float = 10.0) -> float:
+def until(holds: t.Callable[[], bool], timeout: float = 30.0) -> float:
     """Wait, and return how long it took."""
     begun = time.monotonic()
     while not holds():
