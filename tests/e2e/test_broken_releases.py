@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -10,10 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 from e2e.inside import look
 from e2e.users import Users
+from full import only_full
 from hotel import Host, build
-
-# Crash loops and slow pages are also found after a shift, by the watch: those tests always run.
-FULL = pytest.mark.skipif(not os.environ.get("STEADY_FULL"), reason="takes a minute each; STEADY_FULL=1 runs it")
 
 READY = {"type": "http", "path": "/readyz", "deadline": 15}
 HOME = {"type": "http", "path": "/", "deadline": 10}
@@ -49,8 +46,9 @@ BROKEN = (
 )
 
 
+# Crash loops and slow pages are also found after a shift, by the watch: those tests always run.
 @pytest.mark.parametrize(
-    "broken", [pytest.param(one, id=one.variant, marks=[FULL] if one.variant in ("crash-loop", "slow") else []) for one in BROKEN]
+    "broken", [pytest.param(one, id=one.variant, marks=[only_full] if one.variant in ("crash-loop", "slow") else []) for one in BROKEN]
 )
 def test_a_broken_release_is_undone_and_not_noticed(host: Host, broken: Broken) -> None:
     tag = f"broken-{broken.variant}"
@@ -79,7 +77,7 @@ def test_a_broken_release_is_undone_and_not_noticed(host: Host, broken: Broken) 
     assert (after.served, after.kept, after.lives()) == (before.served, before.kept, before.lives())
 
 
-@FULL
+@only_full
 def test_a_good_release_passes_the_gates_that_stop_the_broken_ones(host: Host, unseen: str) -> None:
     services = {"web": {"gates": [READY, HOME, FAST_HOME]}, "app": {"gates": [{"type": "tcp", "port": 9000, "min_ready": 8}]}}
     done = host.deploy(unseen, app_stream_drain_timeout=1, app_services=services)

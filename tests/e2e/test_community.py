@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 
 import pytest
 from e2e.community import Community, Users
 from e2e.inside import look
+from full import only_full
 from hotel import Host, Played, build
-
-FULL = pytest.mark.skipif(not os.environ.get("STEADY_FULL"), reason="takes minutes; STEADY_FULL=1 runs it")
 
 
 @pytest.fixture
@@ -63,7 +61,7 @@ def test_migrations_are_judged_and_applied_before_a_shift_and_stay_on_the_way_ba
         users.check()
 
 
-@FULL
+@only_full
 def test_what_old_releases_need_goes_only_once_none_of_them_is_left(community: Community) -> None:
     for version in ("v3", "v4"):
         build(version, "contract", "community")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import typing as t
 
@@ -10,9 +9,9 @@ import pytest
 from e2e.inside import journal, look
 from e2e.killer import Killer, Moment
 from e2e.users import Users
+from full import FULL
 from hotel import Host
 
-FULL = bool(os.environ.get("STEADY_FULL"))
 # A watch that lasts, so that there is a middle of it, and streams that are cut soon.
 OPTIONS: dict[str, t.Any] = {"app_stream_drain_timeout": 1, "app_watch": 6}
 # A command of the killed run may still be at work, and keeps the app locked until it ends.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import typing as t
 
@@ -10,10 +9,10 @@ import pytest
 from e2e.inside import look
 from e2e.killer import Killer, Moment
 from e2e.users import Users
+from full import only_full
 from hotel import Host, Played, build
 
 MEMORY = "/var/lib/steady/hotel/migrations.json"
-FULL = pytest.mark.skipif(not os.environ.get("STEADY_FULL"), reason="takes minutes; STEADY_FULL=1 runs it")
 OPTIONS: dict[str, t.Any] = {"app_stream_drain_timeout": 1}
 
 
@@ -79,7 +78,9 @@ def test_a_column_is_renamed_over_three_releases_and_nobody_notices(schema: Host
     assert sql(host, "SELECT COUNT(*) FROM bookings WHERE stay_nights IS NULL OR stay_nights = 0;").strip() == "0"
 
 
-@pytest.mark.parametrize("delay", [pytest.param(0.1, marks=FULL), 1.0, pytest.param(2.0, marks=FULL), pytest.param(3.0, marks=FULL)])
+@pytest.mark.parametrize(
+    "delay", [pytest.param(0.1, marks=only_full), 1.0, pytest.param(2.0, marks=only_full), pytest.param(3.0, marks=only_full)]
+)
 def test_a_run_killed_while_it_migrates_is_finished_by_the_next(schema: Host, delay: float) -> None:
     host = schema
     build("rename-1", "rename-1")
@@ -121,7 +122,7 @@ def test_what_copies_a_large_table_is_refused_and_its_safe_rewrite_passes(schema
         users.check(cuts=1)
 
 
-@FULL
+@only_full
 def test_what_is_waived_holds_users_up_no_longer_than_the_guard_lets_it(schema: Host) -> None:
     host = schema
     build("waived-migration", "waived-migration")

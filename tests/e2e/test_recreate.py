@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import typing as t
@@ -12,9 +11,9 @@ import pytest
 from e2e.inside import look
 from e2e.killer import Killer, Moment
 from e2e.users import Users
+from full import FULL, only_full
 from hotel import Host, build
 
-FULL = pytest.mark.skipif(not os.environ.get("STEADY_FULL"), reason="takes a minute each; STEADY_FULL=1 runs it")
 OPTIONS = {"app_strategy": "recreate", "app_stream_drain_timeout": 1, "app_hold_timeout": 55}
 # Longer than anybody is held.
 PATIENCE = 75
@@ -71,12 +70,12 @@ def test_users_wait_and_none_fails(host: Host, unseen: str) -> None:
     # The old release alone, nothing, the new one alone: at no moment both.
     assert watch.looks > 20 and watch.seen[0] == [before.served] and watch.seen[-1] == [after.served]
     assert all(len(releases) <= 1 for releases in watch.seen), watch.seen
-    if os.environ.get("STEADY_FULL"):
+    if FULL:
         noop = host.deploy(unseen, **OPTIONS)
         assert (noop.ok, noop.changed) == (True, 0), noop.rollout.get("plan", noop.output[-2000:])
 
 
-@FULL
+@only_full
 def test_a_release_that_never_gets_ready_is_undone_before_anybody_gave_up(host: Host) -> None:
     build("broken-never-ready", "never-ready")
     before, version = look(host), host.version()
@@ -94,7 +93,7 @@ def test_a_release_that_never_gets_ready_is_undone_before_anybody_gave_up(host: 
     assert all(len(releases) <= 1 for releases in watch.seen), watch.seen
 
 
-@FULL
+@only_full
 @pytest.mark.parametrize(
     "moment", [Moment("hold", after=True), Moment("stop", 0.2, 2), Moment("start", 0.3), Moment("shift", 0.1)], ids=str
 )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 
 from e2e.inside import look
 from e2e.killer import Killer
 from e2e.managed import VERSIONS
 from e2e.users import Users
+from full import FULL
 from hotel import Host, Played
 
-ROLLOUTS = 10 if os.environ.get("STEADY_FULL") else 5
+ROLLOUTS = 10 if FULL else 5
 # Seconds without any good answer. With `docker compose up -d --wait` it is more than two; on a busy machine with two cores
 # less than this means little.
 LONGEST_GAP = 1.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import threading
@@ -12,9 +11,9 @@ import pytest
 from e2e.inside import journal, look
 from e2e.killer import Killer, Moment
 from e2e.users import Users
+from full import only_full
 from hotel import Host, build
 
-FULL = pytest.mark.skipif(not os.environ.get("STEADY_FULL"), reason="takes a minute each; STEADY_FULL=1 runs it")
 ROLLING: dict[str, t.Any] = {"app_strategy": "rolling", "app_stream_drain_timeout": 1, "app_lock_wait": 90}
 # Each service that the edge asks is shifted replica by replica.
 SHIFTS = 3
@@ -83,7 +82,7 @@ def _told_by_who_answered(host: Host, old: str, new: str) -> None:
     assert both.count(old) > 20 and both.count(new) > 20, (both.count(old), both.count(new))
 
 
-@FULL
+@only_full
 def test_a_release_that_never_gets_ready_is_undone_in_its_first_batch(host: Host) -> None:
     build("broken-never-ready", "never-ready")
     before, version = look(host), host.version()
@@ -96,7 +95,7 @@ def test_a_release_that_never_gets_ready_is_undone_in_its_first_batch(host: Host
     assert set(result.versions) == {version}
 
 
-@FULL
+@only_full
 @pytest.mark.parametrize(
     "moment", [Moment("drain", 0.3), Moment("stop", after=True), Moment("hand_over", 0.3), Moment("stop", 0.2, nth=4)], ids=str
 )

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import subprocess
 import typing as t
 
 import pytest
+from full import FULL
 from hotel import ROOT, Host, one_at_a_time
 
-FULL = os.environ.get("STEADY_FULL") == "1"
 IMAGE = "steady-lab-testssl"
 PAGE = ROOT / "docs/tls.md"
 # Id, and how its finding begins. None: there is no such id, since the protocol it belongs to is not offered.

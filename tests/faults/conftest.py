@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 
 import pytest
 from e2e.conftest import host, provisioned, unseen
 from faults.matrix import MATRIX
 from faults.report import write
-
-FULL = bool(os.environ.get("STEADY_FULL"))
+from full import FULL
 
 __all__ = ["host", "provisioned", "unseen"]
 

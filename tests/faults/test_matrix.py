@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from faults.drill import drill
 from faults.fault import Fault
 from faults.matrix import MATRIX
 from faults.report import keep
+from full import FULL
 from hotel import Host
-
-FULL = bool(os.environ.get("STEADY_FULL"))
 
 
 @pytest.mark.parametrize("fault", [fault for fault in MATRIX if FULL or fault.usual], ids=lambda fault: fault.name)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 
 import pytest
+from full import only_full
 from integration.edge.host import GET, NEW, OLD, machine
 
-FULL = pytest.mark.skipif(not os.environ.get("STEADY_FULL"), reason="STEADY_FULL=1 runs it")
 FILES = ("/etc/nginx/steady/hotel.hold", "/run/steady/hotel.hold")
 
 
@@ -75,7 +74,7 @@ def left(host) -> list[str]:
     return [path for path in FILES if host.sh(f"test -e {path} && echo there || true")]
 
 
-@pytest.mark.parametrize("comes", [pytest.param(NEW, id="new"), pytest.param(OLD, id="undone", marks=FULL)])
+@pytest.mark.parametrize("comes", [pytest.param(NEW, id="new"), pytest.param(OLD, id="undone", marks=only_full)])
 def test_three_seconds_of_nothing_fail_no_request(host, run, comes):
     running = load(host, 120)
     time.sleep(1.5)
@@ -174,7 +173,7 @@ def test_a_run_that_was_killed_holds_nobody_and_the_next_one_cleans_up(host, run
         assert second("served") == NEW and not second("holding")
 
 
-@FULL
+@only_full
 def test_a_vhost_that_does_not_include_the_hold_is_refused_and_named(host, run):
     host.sh("sed -i '/hol\\[d\\]/d' /etc/nginx/conf.d/hotel.conf; nginx -s reload 2>/dev/null")
     answer = run.ask("hold", NEW, 30)
@@ -185,7 +184,7 @@ def test_a_vhost_that_does_not_include_the_hold_is_refused_and_named(host, run):
     assert left(host) == [] and not run("holding")
 
 
-@FULL
+@only_full
 def test_a_location_that_asks_somebody_else_is_noticed_and_nothing_is_held(host, run):
     host.sh("sed -i 's|location / {|location / { auth_request off;|' /etc/nginx/conf.d/hotel.conf; nginx -s reload 2>/dev/null; sleep 0.5")
     answer = run.ask("hold", NEW, 30)

@@ -6,8 +6,9 @@ import subprocess
 import time
 
 import pytest
+from full import FULL
 from integration.edge.host import ROOT
-from integration.migrate.kits import FULL, HERE, IMAGE, KITS, NAME, Release, fresh
+from integration.migrate.kits import HERE, IMAGE, KITS, NAME, Release, fresh
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, EXPAND, MARIADB, UNKNOWN, Outcome

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import typing as t
 import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from full import FULL
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import MARIADB, POSTGRESQL
@@ -107,7 +108,6 @@ COMMAND = replace(
     broken="004_broken",
     settings={"pending": "sh tool pending", "sql": "sh tool sql {id}", "apply": "sh tool apply {id}"},
 )
-FULL = bool(os.environ.get("STEADY_FULL"))
 USUAL = (ARTISAN, ALEMBIC, DJANGO, SQL, replace(SQL, engine=MARIADB, settings={"command": MARIADB_CLIENT}))
 KITS = (*USUAL, replace(ARTISAN, engine=POSTGRESQL), replace(ALEMBIC, engine=MARIADB), COMMAND, RAILS) if FULL else (*USUAL, COMMAND)
 
