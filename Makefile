@@ -13,8 +13,8 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.lab
 export PYTHONDONTWRITEBYTECODE := 1
 
 PYTEST := python -m pytest
-# Suites that mostly wait for hosts run on two hosts at once, each test process with its own.
-SIDE_BY_SIDE := --numprocesses 2 --maxschedchunk 1
+# Suites that mostly wait for hosts run on two hosts at once, each test process with its own, and tell which tests are long.
+SIDE_BY_SIDE := --numprocesses 2 --maxschedchunk 1 --durations 15
 # More arguments for pytest or ansible-test: make unit ARGS='-k plan', make sanity ARGS='--test pylint'
 ARGS ?=
 

@@ -12,7 +12,7 @@ from e2e.users import Users
 from full import FULL
 from hotel import Host, Played
 
-ROLLOUTS = 10 if FULL else 5
+ROLLOUTS = 10 if FULL else 3
 # Seconds without any good answer. With `docker compose up -d --wait` it is more than two; on a busy machine with two cores
 # less than this means little.
 LONGEST_GAP = 1.5

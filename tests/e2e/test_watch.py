@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 from e2e.inside import look
+from full import only_full
 from hotel import Host, build
 from load import Load
 
@@ -30,7 +31,7 @@ BAD = (
 )
 
 
-@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.variant)
+@pytest.mark.parametrize("bad", [pytest.param(one, id=one.variant, marks=[only_full] if one.variant == "slow" else []) for one in BAD])
 def test_a_release_that_only_users_notice_is_undone_by_the_watch(host: Host, bad: Bad) -> None:
     tag = f"broken-{bad.variant}"
     build(tag, bad.variant)
