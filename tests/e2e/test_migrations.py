@@ -122,7 +122,6 @@ def test_what_copies_a_large_table_is_refused_and_its_safe_rewrite_passes(schema
         users.check(cuts=1)
 
 
-@only_full
 def test_what_is_waived_holds_users_up_no_longer_than_the_guard_lets_it(schema: Host) -> None:
     host = schema
     build("waived-migration", "waived-migration")
