@@ -12,7 +12,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.errors import M
 from ansible_collections.steady.deploy.plugins.module_utils.core.logs import telling_line
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Tool
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.phases import NO_TRANSACTION, notes
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.phases import outside
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL, Outcome, Pending
 from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import one_line, words
 
@@ -30,10 +30,6 @@ _MISSING = re.compile(r"unknown database|database \S+ does not exist", re.IGNORE
 _EXCEPTION = re.compile(r"(?:SQLSTATE\[|ERROR[ :]+|(?:[A-Z]\w*::)+[A-Z]\w*: |(?:\w+\.)*[A-Z]\w*(?:Error|Exception)\b.*?: )\S")
 # SQLAlchemy's hint below an error; what Ruby names as the cause of any error where no Bundler is.
 _NOISE = re.compile(r"\(Background on this error|LoadError: cannot load such file -- rails/commands")
-# How migrations of each tool ask to run outside of a transaction.
-_OUTSIDE = re.compile(
-    r"withinTransaction\s*=\s*false|atomic\s*=\s*False|disable_ddl_transaction!|autocommit_block|isTransactional|\bCONCURRENTLY\b"
-)
 
 
 def ask(
@@ -111,7 +107,7 @@ def left_behind(engine: str, text: str) -> str:
     """What a migration that failed leaves behind, by its engine and the text of its file."""
     if engine != POSTGRESQL:
         return "possibly a part of it: MariaDB commits each DDL statement by itself"
-    if _OUTSIDE.search(text) or NO_TRANSACTION in notes(text):
+    if outside(text):
         return "possibly a part of it: it runs outside of a transaction"
     return NOTHING_LEFT
 

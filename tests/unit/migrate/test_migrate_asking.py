@@ -11,7 +11,8 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.errors import M
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import check_ids, check_prefix, left_behind, no_answer, read
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.client import ProgramClient, rows
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import MARIADB, POSTGRESQL, Outcome, Pending
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.phases import begins_inside
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import MARIADB, POSTGRESQL, Migration, Outcome, Pending
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.tools import TOOLS, adapter_of
 
 
@@ -155,6 +156,17 @@ def test_alembic_with_branches():
     assert alembic.pending(Told((0, ""))) == Pending((), ())
 
 
+def test_where_alembic_ends_its_transaction_is_told():
+    text = "with op.get_context().autocommit_block():\n"
+    sql = "BEGIN;\n\nALTER TABLE a ADD b int;\n\nCOMMIT;\n\nCREATE INDEX CONCURRENTLY c ON a (b);\n\nBEGIN;\n\n"
+    own = "UPDATE alembic_version SET version_num='b2' WHERE alembic_version.version_num = 'a1';\n\nCOMMIT;\n\n"
+    history = HISTORY.format(a=" (current)", b="", c="")
+    tool = Told((0, history), (0, f"==> /app/versions/b2.py <==\n{text}"), (0, sql + own))
+    assert adapter_of("alembic", {}, POSTGRESQL).migrations(tool, ("b2",)) == (
+        Migration("b2", statements=("ALTER TABLE a ADD b int", "COMMIT", "CREATE INDEX CONCURRENTLY c ON a (b)", "BEGIN"), text=text),
+    )
+
+
 def test_a_command_prints_ids_and_nothing_else():
     adapter = adapter_of("command", {"pending": "tool list", "apply": ["tool", "up"]}, MARIADB)
     assert adapter.pending(Told((0, "a\n\nb\n"))).pending == ("a", "b")
@@ -243,7 +255,8 @@ def test_ids_are_checked():
 )
 def test_what_runs_outside_of_a_transaction_may_leave_a_part(text):
     assert left_behind(POSTGRESQL, text).startswith("possibly a part of it")
-    assert left_behind(POSTGRESQL, "atomic = True") == "nothing: it ran in a transaction"
+    assert begins_inside(text) is ("autocommit_block" in text)
+    assert left_behind(POSTGRESQL, "atomic = True") == "nothing: it ran in a transaction" and begins_inside("atomic = True")
 
 
 @pytest.mark.parametrize(

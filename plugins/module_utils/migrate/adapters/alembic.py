@@ -111,8 +111,9 @@ class Alembic(Remembering):
         done = self._run(tool, "upgrade", f"{revision.needs[0] if revision.needs else 'base'}:{revision.id}", "--sql")
         if done.rc:
             return None, f"alembic can't write its SQL without running it: {told(done)}"
-        statements = bare(split(done.stdout, self._engine))
-        return tuple(statement for statement in statements if not _OWN.match(statement)), ""
+        statements = [each for each in split(done.stdout, self._engine) if not _OWN.match(each)]
+        # The transaction around all goes without saying; where an autocommit_block ends it, that is for the judge to know.
+        return (*bare(statements[:1]), *statements[1:-1], *bare(statements[1:][-1:])), ""
 
     def _below(self, path: str) -> str:
         """A path below the folder of the revisions; its name alone where that folder is elsewhere."""
