@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import FREE, LATER, REFUSED, Answer, Answers
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.phases import begins_inside
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, EXPAND, POSTGRESQL, UNKNOWN, Migration
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint import mariadb, postgresql
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
@@ -63,8 +64,9 @@ def judge(
     verdicts: list[Verdict] = []
     phases = {}
     for migration in migrations:
-        known.begin()
-        bench = _Bench(migration, engine, known, settings, waivers([(texts or {}).get(migration.id, ""), *(migration.statements or ())]))
+        text = (texts or {}).get(migration.id, "")
+        known.begin(begins_inside(text))
+        bench = _Bench(migration, engine, known, settings, waivers([text, *(migration.statements or ())]))
         if migration.statements is None:
             bench.hear(None, migration.opaque, [Finding("opaque")])
         for index, statement in enumerate(migration.statements or ()):

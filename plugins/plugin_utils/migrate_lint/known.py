@@ -26,10 +26,15 @@ class Known:
         self.in_transaction = False
         self.verifies_keys = True
         self.ddl = 0
+        # The tables that users wait for until the transaction ends, by key and as they were written; None outside of one.
+        self.held: dict[str, str] | None = {}
+        # Types of these migrations that are no domains.
+        self.plain_types: set[str] = set()
 
-    def begin(self) -> None:
-        """Another migration begins: its session is a new one."""
+    def begin(self, inside: bool = True) -> None:
+        """Another migration begins: its session is a new one. ``inside``: it begins in a transaction."""
         self.in_transaction, self.verifies_keys, self.ddl = False, True, 0
+        self.held = {} if inside else None
 
     def create(self, table: str) -> None:
         """A table is created."""
@@ -73,6 +78,10 @@ class Known:
         if now is None or (_key(table), name.casefold()) not in self._added:
             return "drop-default"
         return "brief-lock" if now.null else "required-value"
+
+    def added(self, table: str, name: str) -> bool:
+        """Whether these migrations add the column, so that no running code writes to it by its name."""
+        return (_key(table), name.casefold()) in self._added
 
     def change(self, table: str, name: str, **changes: t.Any) -> None:
         """A column is changed. A change of what is not known stays unknown, unless its ``type`` is told."""
