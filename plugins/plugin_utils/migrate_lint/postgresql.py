@@ -9,7 +9,7 @@ import re
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL
-from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint import dml, squawk
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint import dml, held, squawk
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.postgresql_alter import alter_table
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import Finding
@@ -24,7 +24,6 @@ _QUIET = (
     r"CREATE|DROP|ALTER|GRANT|COMMENT|SECURITY LABEL|ANALYZE|ANALYSE|VACUUM|CHECKPOINT|EXPLAIN|SHOW|DISCARD|NOTIFY|LISTEN|UNLISTEN"
     r"|SET|RESET|IMPORT FOREIGN SCHEMA|REASSIGN|BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE"
 )
-_BEGIN, _END = r"BEGIN(?! NOT)|START TRANSACTION", r"COMMIT|END|ROLLBACK(?! TO| (?:WORK|TRANSACTION) TO)|ABORT"
 _ALONE = r"VACUUM|(?:CREATE|DROP) (?:DATABASE|TABLESPACE)|ALTER SYSTEM|(?:CREATE|DROP|REINDEX|ALTER TABLE) .*CONCURRENTLY"
 # What the tables of these rules are is in the statement itself, one or several.
 _LISTED = {"drop-table": rf"DROP TABLE{_IF}", "reindex": r"REINDEX(?: \([^)]*\))? TABLE"}
@@ -35,14 +34,14 @@ def findings(sql: Sql, known: Known, theirs: frozenset[str]) -> list[Finding]:
     found, table, excused = _own(sql, known)
     if sql.flat.starts(_ALONE) and known.in_transaction:
         found.append(Finding("concurrently-in-transaction", table))
-    if sql.flat.starts(_BEGIN):
+    if sql.flat.starts(held.BEGIN):
         known.in_transaction = True
-    elif sql.flat.starts(_END):
+    elif sql.flat.starts(held.END):
         known.in_transaction = False
     for rule in squawk.ours(theirs, sql):
         if rule not in excused:
             found += [Finding(rule, name) for name in (_names(sql.starts(_LISTED[rule])) if rule in _LISTED else [table])]
-    return found
+    return [*found, *held.findings(sql, found, known)]
 
 
 def _own(sql: Sql, known: Known) -> tuple[list[Finding], str, set[str]]:

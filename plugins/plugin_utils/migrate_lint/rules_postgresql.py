@@ -11,6 +11,7 @@ from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict
 _REWRITE = "AccessExclusiveLock while the table is rewritten: no reads, no writes"
 _SCAN = "AccessExclusiveLock while the table is scanned: no reads, no writes"
 _BRIEF = "AccessExclusiveLock at most, for a moment"
+_APART = "in a migration of its own, since one migration is one transaction"
 _STAGED = "Add a new column, let the app write both, fill it in batches, switch over, drop the old one a release later."
 
 _OURS = Rules(POSTGRESQL, _BRIEF)
@@ -23,7 +24,7 @@ RULES = (
         BLOCK,
         _REWRITE,
         "The default is computed anew for each row, so every row is written again.",
-        "Add the column without a default, set the default in a second statement, fill old rows in batches.",
+        "Add the column without a default, set the default in a second statement, fill old rows in batches, in migrations of their own.",
     ),
     _sized(
         "stored-generated",
@@ -37,7 +38,7 @@ RULES = (
         BLOCK,
         _REWRITE,
         "Every row gets a number, so every row is written again.",
-        "Add a nullable bigint, make a sequence its default, fill old rows in batches, then make it the key.",
+        "Add a nullable bigint, make a sequence its default, fill old rows in batches, in migrations of their own, then make it the key.",
     ),
     _sized("column-type", BLOCK, _REWRITE, "The new type is stored in another way, so every row is written again.", _STAGED),
     _sized(
@@ -45,7 +46,7 @@ RULES = (
         BLOCK,
         _REWRITE,
         "Every value has to be checked against the shorter type, and one that is too long fails the migration.",
-        "Add CHECK (length(...) <= n) NOT VALID, then VALIDATE it in a statement of its own.",
+        f"Add CHECK (length(...) <= n) NOT VALID, then VALIDATE it {_APART}.",
     ),
     _sized(
         "timestamp-zone",
@@ -89,14 +90,14 @@ RULES = (
         BLOCK,
         _SCAN,
         "Every row is checked.",
-        "Add it with NOT VALID, then VALIDATE CONSTRAINT in a statement of its own, which lets others read and write.",
+        f"Add it with NOT VALID, then VALIDATE CONSTRAINT, which lets others read and write, {_APART}.",
     ),
     _sized(
         "foreign-key",
         BLOCK,
         "ShareRowExclusiveLock on both tables while the table is scanned: no writes to either",
         "Every row is looked up in the other table.",
-        "Add it with NOT VALID, then VALIDATE CONSTRAINT in a statement of its own.",
+        f"Add it with NOT VALID, then VALIDATE CONSTRAINT {_APART}.",
     ),
     _sized(
         "unique-constraint",
@@ -222,6 +223,20 @@ RULES = (
         _BRIEF,
     ),
     # How the migration is put together.
+    _sized(
+        "held-lock",
+        BLOCK,
+        "the lock of a statement before it, until the transaction ends: no writes, and mostly no reads",
+        "It takes long while the transaction keeps users out of a table that a statement before it has locked.",
+        "Give it a migration of its own: one migration is one transaction.",
+    ),
+    _sized(
+        "second-lock",
+        WARN,
+        "the lock of a statement before it, while it waits for its own",
+        "While it waits for this table, users wait for the one that a statement before it has locked.",
+        "Give each table a migration of its own.",
+    ),
     _always(
         "concurrently-in-transaction",
         BLOCK,

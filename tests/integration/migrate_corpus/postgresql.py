@@ -24,14 +24,17 @@ PSQL = ("psql", "-X", "-A", "-t", "-q", "-h", "/tmp", "-U", "postgres")
 MODES = ("AccessShare", "RowShare", "RowExclusive", "ShareUpdateExclusive", "Share", "ShareRowExclusive", "Exclusive", "AccessExclusive")
 _RELATIONS = "relkind IN ('r', 'p', 'm') AND relnamespace = 'public'::regnamespace AND relname <> 'kept'"
 # A row counts as seen by the transaction's own counters. Reading one row in a thousand, or an index, is no scan.
+_LOCKS = f"""(SELECT json_agg(json_build_array(relname, mode)) FROM pg_locks JOIN pg_class c ON c.oid = relation
+    WHERE pid = {{pid}} AND {_RELATIONS} AND mode <> 'AccessShareLock' AND c.oid IN (SELECT oid FROM kept))"""
 _LOOK = f"""
 SELECT json_build_object(
-  'locks', (SELECT json_agg(json_build_array(relname, mode)) FROM pg_locks JOIN pg_class c ON c.oid = relation
-    WHERE pid = {{pid}} AND {_RELATIONS} AND mode <> 'AccessShareLock' AND c.oid IN (SELECT oid FROM kept)),
+  'locks', {_LOCKS},
   'rewritten', (SELECT json_agg(k.relname ORDER BY k.relname) FROM kept k JOIN pg_class c USING (oid) WHERE c.relfilenode <> k.relfilenode),
   'scanned', (SELECT json_agg(relname ORDER BY relname) FROM pg_stat_xact_user_tables WHERE seq_tup_read >= 3000),
   'written', (SELECT json_agg(relname ORDER BY relname) FROM pg_stat_xact_user_tables WHERE n_tup_upd + n_tup_del >= 3000));
 """
+_HELD = f"SELECT json_build_object('held', {_LOCKS.format(pid='pg_backend_pid()')});"
+_FLUSH = "SELECT pg_stat_force_next_flush();"
 _KEEP = f"INSERT INTO kept SELECT oid, relname, relfilenode FROM pg_class WHERE {_RELATIONS};"
 
 
@@ -62,22 +65,24 @@ class PostgreSql:
         if case.before or case.sql[1:] or case.alone:
             # What can't be rolled back gets a database of its own.
             lines += ["\\c postgres", f"CREATE DATABASE case_{index} TEMPLATE corpus;", f"\\c case_{index}"]
-            lines += [f"{sql};" for sql in (*case.before, *case.sql[:-1])]
+            lines += [f"{sql};" for sql in case.before]
             # What was counted so far is no part of the case.
-            lines += ["TRUNCATE kept;", _KEEP, "SELECT pg_stat_force_next_flush();"]
-        statement = ["BEGIN;", f"{case.sql[-1]}\n;", "\\echo @failed :ERROR"]
+            lines += ["TRUNCATE kept;", _KEEP, _FLUSH]
+        # As migration tools do it, and what ends the transaction is among the statements. What it counted is then no part either.
+        first = ["BEGIN;", *(f"{_FLUSH if sql == 'COMMIT' else ''}{sql};" for sql in case.sql[:-1])]
+        statement = [f"{case.sql[-1]}\n;", "\\echo @failed :ERROR"]
         if not case.alone:
-            lines += [*statement, _LOOK.format(pid="pg_backend_pid()"), "ROLLBACK;"]
+            lines += [*first, _HELD, *statement, _LOOK.format(pid="pg_backend_pid()"), "ROLLBACK;"]
         if case.breaks:
             lines += ["BEGIN;", f"{case.breaks};", "\\echo @old :ERROR", "ROLLBACK;"]
-            lines += [*statement, f"{case.breaks};", "\\echo @new :ERROR", "ROLLBACK;"]
+            lines += [*first, *statement, f"{case.breaks};", "\\echo @new :ERROR", "ROLLBACK;"]
         return "\n".join([*lines, "\\c corpus"]) + "\n"
 
     @staticmethod
     def _read(case: Case, text: str) -> dict[str, t.Any]:
         assert "@failed false" in text, f"{case}: {text}"
-        found = next(json.loads(line) for line in text.splitlines() if line.startswith("{"))
-        shown = _tidy(found)
+        held, found = (json.loads(line) for line in text.splitlines() if line.startswith("{"))
+        shown = _tidy({**held, **found})
         if case.breaks:
             assert "@old false" in text, f"{case}: what old code asks must work before: {text}"
             shown["breaks"] = "@new true" in text
@@ -118,11 +123,11 @@ class PostgreSql:
 
 def _tidy(found: dict[str, t.Any]) -> dict[str, t.Any]:
     """The strongest lock of each table, and only what there is."""
-    locks: dict[str, str] = {}
-    for table, mode in found.get("locks") or ():
-        name = mode.removesuffix("Lock")
-        locks[table] = max(name, locks.get(table, name), key=MODES.index)
-    shown = {"locks": locks, **{key: found.get(key) for key in ("rewritten", "scanned", "written")}}
+    shown: dict[str, t.Any] = {"locks": {}, "held": {}, **{key: found.get(key) for key in ("rewritten", "scanned", "written")}}
+    for when in ("locks", "held"):
+        for table, mode in found.get(when) or ():
+            name = mode.removesuffix("Lock")
+            shown[when][table] = max(name, shown[when].get(table, name), key=MODES.index)
     return {key: value for key, value in shown.items() if value}
 
 

@@ -188,6 +188,66 @@ def test_concurrently_within_a_transaction():
     assert said(lint("BEGIN", "COMMIT", index, engine=POSTGRESQL)) == [("concurrently", "allow")]
 
 
+ADDED, CHECKED = "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID", "ALTER TABLE t VALIDATE CONSTRAINT c"
+
+
+@pytest.mark.parametrize(
+    ("statements", "text", "held"),
+    [
+        ((ADDED, CHECKED), "", True),
+        (("BEGIN", ADDED, CHECKED, "COMMIT"), "", True),
+        (("BEGIN", ADDED, CHECKED, "COMMIT"), "-- steady: no transaction", True),
+        ((ADDED, CHECKED), "-- steady: no transaction", False),
+        ((ADDED, CHECKED), "public $withinTransaction = false;", False),
+        ((ADDED, CHECKED), "    atomic = False", False),
+        ((ADDED, CHECKED), "with op.get_context().autocommit_block():", True),
+        ((ADDED, "COMMIT", CHECKED, "BEGIN"), "with op.get_context().autocommit_block():", False),
+        (("BEGIN", ADDED, "COMMIT", "BEGIN", CHECKED), "", False),
+        (("SAVEPOINT a", ADDED, "ROLLBACK TO a", CHECKED), "", True),
+        ((f"{ADDED}; {CHECKED}",), "", True),
+    ],
+)
+def test_a_lock_is_held_until_the_transaction_ends(statements, text, held):
+    assert (("held-lock", "block") in said(lint(*statements, engine=POSTGRESQL, text=text))) is held
+
+
+def test_the_next_migration_is_another_transaction():
+    assert ("held-lock", "block") not in said(
+        judge([Migration("1", EXPAND, "", (ADDED,)), Migration("2", EXPAND, "", (CHECKED,))], POSTGRESQL, BIG)
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "held"),
+    [
+        ("", True),
+        ("WHERE x IS NULL", True),
+        ("WHERE a <> 7 AND NOT x IS NULL", True),
+        ("WHERE (id >= 1 AND id < 5000000)", True),
+        ("WHERE id BETWEEN 1 AND 5000", False),
+        ("WHERE id > 0 AND id <= 10000 AND x IS NULL", False),
+        ("WHERE id > 9000000", False),
+        ("WHERE id BETWEEN 1 AND 5000000 AND hotel = 7", False),
+        ("WHERE id = 7", False),
+        ("WHERE id IN (SELECT id FROM p LIMIT 5000)", False),
+        ("WHERE x IS NULL OR id = 3", False),
+    ],
+)
+def test_only_what_is_known_to_take_long_holds_up(where, held):
+    for write in (f"UPDATE t SET x = 1 {where}", f"DELETE FROM t {where}", f"INSERT INTO p SELECT id FROM t {where}"):
+        found = said(lint("ALTER TABLE t ADD COLUMN x int", write, engine=POSTGRESQL))
+        assert (("held-lock", "block") in found) is held, write
+
+
+def test_nobody_waits_for_a_lock_on_a_small_or_new_table():
+    tables = {**BIG, "few": TableFacts(7)}
+    for first in ("ALTER TABLE few ADD x int", "CREATE TABLE n (id int)", "DROP TABLE p"):
+        rules = {rule for rule, dummy in said(lint(first, CHECKED, "ALTER TABLE t ADD y int", engine=POSTGRESQL, tables=tables))}
+        assert not rules & {"held-lock", "second-lock"}
+    small = said(lint("ALTER TABLE t ADD x int", "UPDATE few SET a = 1", "ALTER TABLE few ADD x int", engine=POSTGRESQL, tables=tables))
+    assert small == [("brief-lock", "allow"), ("unbounded-write", "allow"), ("brief-lock", "allow")]
+
+
 def test_a_statement_behind_another_in_one_text_is_judged():
     for engine in ENGINES:
         assert said(lint("SELECT 1; DROP TABLE t", engine=engine)) == [("drop-table", "block")]
