@@ -30,6 +30,11 @@ _BRIEF = (
     r"ALTER CONSTRAINT|SET \(|RESET \(|CLUSTER ON|SET WITHOUT|INHERIT|NO INHERIT|OWNER TO|REPLICA IDENTITY|ENABLE|DISABLE",
     r"FORCE|NO FORCE|OF|NOT OF",
 )
+# A constraint that keeps NULL out of a column; as NOT NULL it has a name since PostgreSQL 18.
+_FULL = (
+    rf"(?:CHECK \( (?:\( )?(?P<checked>{ONE}) IS NOT NULL(?: \))? \)|NOT NULL (?P<named>{ONE}))"
+    r"(?: NO INHERIT)?(?P<later> NOT VALID)?(?: NO INHERIT)?"
+)
 
 
 def alter_table(sql: Sql, rest: Sql, known: Known) -> tuple[list[Finding], str, set[str]]:
@@ -69,11 +74,26 @@ def _part(part: Sql, table: str, known: Known, excused: set[str]) -> list[tuple[
 def _constraint(part: Sql, what: Sql, table: str, known: Known) -> list[tuple[str, str]]:
     if what.starts("EXCLUDE"):
         return [("exclude-constraint", "")]
-    named = part.starts("ADD CONSTRAINT")
-    proven = re.fullmatch(rf"CHECK \( (?:\( )?({ONE}) IS NOT NULL(?: \))? \) NOT VALID", what.canon)
-    if named and proven:
-        known.promise(table, named.name(), next(word.raw for word in what.words if word.canon == proven[1]))
-    return [("brief-lock", "")]
+    full = re.fullmatch(_FULL, what.canon)
+    if not full:
+        return [("brief-lock", "")]
+    column = next(word.raw for word in what.words if word.canon in (full["checked"], full["named"]))
+    found = _full(column, table, known)
+    if full["later"]:
+        known.promise(table, (part.starts("ADD CONSTRAINT") or Sql(())).name(), column)
+        return found
+    now = known.column(table, column)
+    if full["named"] and (now is None or now.null):
+        found = [("set-not-null", ""), *found]
+    known.change(table, column, null=False)
+    return found
+
+
+def _full(column: str, table: str, known: Known) -> list[tuple[str, str]]:
+    """What it is for old code that the column takes no NULL from now on. It writes none where it took none before."""
+    now = known.column(table, column)
+    took_none = now is not None and (not now.null or (now.default and known.added(table, column)))
+    return [("brief-lock" if took_none else "required-value", "")]
 
 
 def _added(column: Sql, table: str, known: Known) -> list[tuple[str, str]]:
@@ -104,8 +124,9 @@ def _altered(column: str, what: Sql, table: str, known: Known, excused: set[str]
         if now is not None and not now.null:
             # A validated CHECK says so: PostgreSQL believes it and does not scan.
             excused.add("set-not-null")
+        found = _full(column, table, known)
         known.change(table, column, null=False)
-        return [("brief-lock", "")] if now is not None and now.default else [("required-value", "")]
+        return found
     if what.starts("DROP NOT NULL"):
         known.change(table, column, null=True)
         return [("brief-lock", "")]

@@ -83,7 +83,7 @@ RULES = (
         BLOCK,
         _SCAN,
         "Every row is looked at for a NULL.",
-        "ADD CHECK (column IS NOT NULL) NOT VALID, VALIDATE it, then SET NOT NULL: it needs no scan any more.",
+        "ADD CHECK (column IS NOT NULL) NOT VALID in a contract migration, VALIDATE it and SET NOT NULL in the next: that needs no scan.",
     ),
     _sized(
         "check-constraint",
@@ -211,7 +211,7 @@ RULES = (
         "required-value",
         BLOCK,
         "Old code that leaves the column out, or writes NULL, fails from now on.",
-        "Give it a default, or make it NOT NULL once no release that leaves it out runs.",
+        "Give it a default, or make it NOT NULL in a contract migration, once no release that leaves it out or writes NULL runs.",
     ),
     _contract("drop-default", WARN, "Old code may count on the default.", "Drop it once no release that counts on it runs."),
     _contract("revoke", WARN, "Old code may need the right that is taken away.", "Take it away once no release that needs it runs.", ""),

@@ -112,6 +112,23 @@ def test_a_level_that_the_user_gives_counts_for_an_unknown_phase_too():
     assert said(lint(DROP, phase=UNKNOWN, levels={"drop-column": "block"})) == [("drop-column", "block")]
 
 
+FILLED = [
+    "ALTER TABLE t ADD CONSTRAINT c_there CHECK (c IS NOT NULL) NOT VALID",
+    "ALTER TABLE t VALIDATE CONSTRAINT c_there",
+    "ALTER TABLE t ALTER c SET NOT NULL",
+]
+
+
+def test_the_safe_way_to_not_null_leads_through_contract_migrations():
+    """NULL of old code is refused from the first statement on, so only that one has to wait: the others change nothing for it."""
+    found = judge([Migration("1", CONTRACT, "", (FILLED[0],)), Migration("2", CONTRACT, "", tuple(FILLED[1:]))], POSTGRESQL, BIG)
+    assert said(found) == [("required-value", "allow"), ("validate", "allow"), ("brief-lock", "allow")]
+    assert [phase.phase for phase in found.phases.values()] == [CONTRACT, EXPAND]
+    for default, rule in (("", "required-value"), (" DEFAULT 'x'", "brief-lock")):
+        new = lint(f"ALTER TABLE t ADD c text{default}", FILLED[0], engine=POSTGRESQL)
+        assert said(new)[1][0] == rule, "old code leaves a new column out, and writes no NULL to it"
+
+
 def test_a_migration_without_sql_is_opaque():
     found = judge([Migration("m", EXPAND, "", None, "It is Python.")], POSTGRESQL, {})
     assert said(found) == [("opaque", "warn")] and found.phases["m"].phase == UNKNOWN
