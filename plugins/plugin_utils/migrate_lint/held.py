@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.rules_postgresql import RULES
-from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import Finding
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import WARN, Finding
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.words import Sql, Unreadable, sqlglot, tree
 
 BEGIN, END = r"BEGIN(?! NOT)|START TRANSACTION", r"COMMIT|END|ROLLBACK(?! TO| (?:WORK|TRANSACTION) TO)|ABORT"
@@ -19,7 +19,8 @@ BEGIN, END = r"BEGIN(?! NOT)|START TRANSACTION", r"COMMIT|END|ROLLBACK(?! TO| (?
 _STRONG = {rule.id for rule in RULES if re.match(r"(?:AccessExclusive|ShareRowExclusive|Share)Lock", rule.lock)} - {
     "drop-table", "drop-object", "attach-partition"
 }  # fmt: skip
-_LONG = {rule.id for rule in RULES if re.search(r" (?:scanned|rewritten|built|query runs)\b", rule.lock)}
+# Those that are a warning take long only where the database is in a state that nobody can see here.
+_LONG = {rule.id for rule in RULES if rule.level != WARN and re.search(r" (?:scanned|rewritten|built|query runs)\b", rule.lock)}
 # These lock the table with ShareUpdateExclusive only.
 _WEAK = r"ALTER TABLE [^,]* (?:(?:SET|RESET) \( \)|CLUSTER ON [^,]*|SET WITHOUT CLUSTER|SET STATISTICS [^,]*)"
 _READS = r"INSERT|WITH|UPDATE|DELETE|CREATE (?:(?:TEMP|TEMPORARY|UNLOGGED) )?TABLE"

@@ -24,7 +24,10 @@ _QUIET = (
     r"CREATE|DROP|ALTER|GRANT|COMMENT|SECURITY LABEL|ANALYZE|ANALYSE|VACUUM|CHECKPOINT|EXPLAIN|SHOW|DISCARD|NOTIFY|LISTEN|UNLISTEN"
     r"|SET|RESET|IMPORT FOREIGN SCHEMA|REASSIGN|BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE"
 )
-_ALONE = r"VACUUM|(?:CREATE|DROP) (?:DATABASE|TABLESPACE)|ALTER SYSTEM|(?:CREATE|DROP|REINDEX|ALTER TABLE) .*CONCURRENTLY"
+_ALONE = (
+    r"VACUUM|(?:CREATE|DROP) (?:DATABASE|TABLESPACE)|ALTER SYSTEM|REINDEX (?:\( \) )?(?:SCHEMA|DATABASE|SYSTEM)"
+    r"|(?:CREATE|DROP|REINDEX|ALTER TABLE) .*CONCURRENTLY"
+)
 # What the tables of these rules are is in the statement itself, one or several.
 _LISTED = {"drop-table": rf"DROP TABLE{_IF}", "reindex": r"REINDEX(?: \([^)]*\))? TABLE"}
 
@@ -74,6 +77,11 @@ def _create_index(sql: Sql, rest: Sql, known: Known) -> tuple[list[Finding], str
     return ([Finding("concurrently", table)] if rest.starts("CONCURRENTLY") else []), table, set()
 
 
+def _create_type(sql: Sql, rest: Sql, known: Known) -> list[Finding]:
+    known.plain_types.add(rest.name().rpartition(".")[2].casefold())
+    return []
+
+
 def _on_table(sql: Sql, rest: Sql, known: Known) -> list[Finding]:
     """A trigger, a rule or a policy."""
     on = sql.flat.starts(r".*? ON") if not sql.flat.starts("CREATE (?:OR REPLACE )?RULE") else sql.flat.starts(r".*? TO")
@@ -89,6 +97,8 @@ def _dropped(sql: Sql, rest: Sql, known: Known) -> list[Finding]:
 
 
 def _reindex(sql: Sql, rest: Sql, known: Known) -> list[Finding]:
+    if rest.starts(r"(?:\( [^)]*\) )?SYSTEM"):
+        return [Finding("reindex")]  # squawk does not know it
     return [Finding("concurrently", (rest.starts(r".*?TABLE(?: CONCURRENTLY)?") or Sql(())).name())] if "CONCURRENTLY" in sql.canon else []
 
 
@@ -133,6 +143,7 @@ _VERBS: tuple[tuple[str, t.Callable[[Sql, Sql, Known], t.Any]], ...] = (
     (r"ALTER (?:FOREIGN )?TABLE(?: IF EXISTS)?(?: ONLY)?", alter_table),
     (rf"CREATE (?:(?:GLOBAL|LOCAL|TEMP|TEMPORARY|UNLOGGED|FOREIGN) )*TABLE{_IF}", _create_table),
     (r"CREATE (?:UNIQUE )?INDEX", _create_index),
+    (r"CREATE TYPE", _create_type),
     (r"CREATE (?:OR REPLACE )?(?:CONSTRAINT )?(?:TRIGGER|RULE|POLICY)|(?:DROP|ALTER) (?:TRIGGER|RULE|POLICY)", _on_table),
     (r"DROP INDEX", _drop_index),
     (rf"DROP (?:{_DROPPED}){_IF}", _dropped),

@@ -74,6 +74,8 @@ def _part(part: Sql, table: str, known: Known, excused: set[str]) -> list[tuple[
 def _constraint(part: Sql, what: Sql, table: str, known: Known) -> list[tuple[str, str]]:
     if what.starts("EXCLUDE"):
         return [("exclude-constraint", "")]
+    if what.starts("PRIMARY KEY USING INDEX"):
+        return [("primary-key-index", "")]
     full = re.fullmatch(_FULL, what.canon)
     if not full:
         return [("brief-lock", "")]
@@ -106,6 +108,8 @@ def _added(column: Sql, table: str, known: Known) -> list[tuple[str, str]]:
     strange = volatile(new.default)
     if strange:
         found.append(("volatile-default", strange))
+    if not new.numbered and not types.is_plain(new.type) and new.type.rpartition(".")[2].strip().casefold() not in known.plain_types:
+        found.append(("domain-column", f"Whether {new.type} is one is not known."))
     if new.check:
         found.append(("check-constraint", ""))
     if new.references and new.default.words and new.default.canon != "NULL":
@@ -144,20 +148,35 @@ def _altered(column: str, what: Sql, table: str, known: Known, excused: set[str]
 
 
 def _retyped(column: str, what: Sql, table: str, known: Known) -> list[tuple[str, str]]:
-    new = definition(Sql((what.words[0], *what.words)) if what.words else what).type
+    new = _type(what)
     old = known.column(table, column)
     using = what.starts(r"(?:.*? )?USING")
     known.change(table, column, type=new)
     if old is None or not old.type:
         return [("column-type", f"What type {column} has now is not known.")]
     detail = f"{column} is {old.type} now."
-    if using is not None and not re.fullmatch(rf"{ONE}(?: :: .*)?", using.canon):
+    if using is not None and not _as_it_is(using, column, new):
         return [("column-type", f"{detail} USING computes every value.")]
     names = {types.kind(kind, types.POSTGRESQL_NAMES).name for kind in (old.type, new)}
     if names == {"timestamp", "timestamptz"}:
         return [("timestamp-zone", detail)]
     change = types.on_postgresql(old.type, new)
+    if change == types.FREE and what.has("COLLATE"):
+        return [("collation", "")]
     return [{types.FREE: ("brief-lock", ""), types.SHRINK: ("type-shrink", detail)}.get(change, ("column-type", detail))]
+
+
+def _as_it_is(using: Sql, column: str, new: str) -> bool:
+    """Whether USING takes the column itself, or casts it to the very type it gets: another cast computes every value."""
+    rest = using.after_name()
+    cast = rest.starts("::")
+    as_new = cast is not None and types.kind(cast.canon, types.POSTGRESQL_NAMES) == types.kind(new, types.POSTGRESQL_NAMES)
+    return using.name() == column and (not rest.words or as_new)
+
+
+def _type(what: Sql) -> str:
+    """The type that it begins with, without a COLLATE or USING behind it."""
+    return definition(Sql((what.words[0], *what.words)) if what.words else what).type
 
 
 def volatile(default: Sql) -> str:

@@ -56,6 +56,13 @@ RULES = (
         "Run the migration with SET timezone = 'UTC' where the values are UTC; otherwise add a new column and fill it in batches.",
     ),
     _sized(
+        "domain-column",
+        WARN,
+        _REWRITE,
+        "A new column of a domain with a constraint is checked in every row, and every row is written again.",
+        "Give the column the type below the domain, and a CHECK with NOT VALID.",
+    ),
+    _sized(
         "set-unlogged",
         BLOCK,
         _REWRITE,
@@ -112,6 +119,20 @@ RULES = (
         "AccessExclusiveLock while the index is built: no reads, no writes",
         "The index behind the key is built, and its columns are searched for NULLs, meanwhile.",
         "Make the columns NOT NULL by way of a validated CHECK, CREATE UNIQUE INDEX CONCURRENTLY, then ADD PRIMARY KEY USING INDEX.",
+    ),
+    _sized(
+        "primary-key-index",
+        WARN,
+        _SCAN,
+        "Every row is looked at for a NULL, unless the columns of the index are NOT NULL already.",
+        "Make them NOT NULL first, by way of a validated CHECK: it needs no scan then.",
+    ),
+    _sized(
+        "collation",
+        BLOCK,
+        "AccessExclusiveLock while the indexes on the column are built: no reads, no writes",
+        "Under another collation, every index on the column is built anew.",
+        "CREATE INDEX CONCURRENTLY ... (column COLLATE ...), and name the collation in the queries that need it.",
     ),
     _sized(
         "exclude-constraint",

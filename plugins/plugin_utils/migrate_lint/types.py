@@ -17,6 +17,15 @@ POSTGRESQL_NAMES = {
     "int2": "smallint", "decimal": "numeric", "bool": "boolean", "float8": "double precision", "float4": "real", "bit varying": "varbit",
     "timestamp without time zone": "timestamp", "timestamp with time zone": "timestamptz",
 }  # fmt: skip
+# What is no domain: the types of PostgreSQL itself and of its common extensions, by their one names.
+_PLAIN = {
+    "smallint", "integer", "bigint", "numeric", "real", "double precision", "float", "money", "boolean", "text", "varchar", "char", "name",
+    "bytea", "date", "timestamp", "timestamptz", "time", "timetz", "time with time zone", "time without time zone", "interval", "uuid",
+    "json", "jsonb", "jsonpath", "xml", "inet", "cidr", "macaddr", "macaddr8", "bit", "varbit", "point", "line", "lseg", "box", "path",
+    "polygon", "circle", "tsvector", "tsquery", "oid", "pg_lsn", "int4range", "int8range", "numrange", "tsrange", "tstzrange", "daterange",
+    "int4multirange", "int8multirange", "nummultirange", "tsmultirange", "tstzmultirange", "datemultirange", "citext", "hstore", "ltree",
+    "cube", "geometry", "geography", "vector", "halfvec",
+}  # fmt: skip
 _MARIADB = {
     "integer": "int", "numeric": "decimal", "dec": "decimal", "character varying": "varchar", "bool": "tinyint", "boolean": "tinyint",
 }  # fmt: skip
@@ -36,6 +45,7 @@ class Kind:
 def kind(text: str, names: t.Mapping[str, str]) -> Kind:
     """Take a type apart."""
     plain = " ".join(re.sub(r"\s*([(),])\s*", r"\1", text.lower().replace('"', "").replace("pg_catalog.", "")).split())
+    plain = plain.replace(")with", ") with")  # timestamp(0) without time zone
     found = re.fullmatch(r"(character varying|bit varying|double precision|[a-z0-9_.]+)(?:\(([\d,]+)\))?((?: [a-z ]+|\[\])*)", plain)
     if not found:
         return Kind(plain)
@@ -43,6 +53,12 @@ def kind(text: str, names: t.Mapping[str, str]) -> Kind:
     name = names.get(whole, whole)
     rest = "" if whole != found[1] else found[3].strip()
     return Kind(name, tuple(int(size) for size in (found[2] or "").split(",") if size), rest)
+
+
+def is_plain(text: str) -> bool:
+    """Whether it is surely no domain of PostgreSQL. The constraints of a domain are no matter where it is in an array."""
+    name = kind(re.sub(r"\s*\.\s*", ".", text), POSTGRESQL_NAMES).name.rpartition(".")[2]
+    return name in _PLAIN or text.endswith("]")
 
 
 def on_postgresql(old: str, new: str) -> str:

@@ -203,6 +203,7 @@ def test_concurrently_within_a_transaction():
     index = "CREATE INDEX CONCURRENTLY i ON t (a)"
     assert ("concurrently-in-transaction", "block") in said(lint("BEGIN", index, "COMMIT", engine=POSTGRESQL))
     assert said(lint("BEGIN", "COMMIT", index, engine=POSTGRESQL)) == [("concurrently", "allow")]
+    assert ("concurrently-in-transaction", "block") in said(lint("BEGIN", "REINDEX (VERBOSE) SYSTEM", "COMMIT", engine=POSTGRESQL))
 
 
 ADDED, CHECKED = "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID", "ALTER TABLE t VALIDATE CONSTRAINT c"
