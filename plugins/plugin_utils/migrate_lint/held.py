@@ -34,12 +34,13 @@ def findings(sql: Sql, found: t.Sequence[Finding], known: Known) -> list[Finding
         known.held = known.held or {}
     elif sql.flat.starts(END):
         known.held = None
-    if known.held is None:
-        return []
+    before = dict(known.held or {})
     own = {_key(name): name for name in _locked(sql, found) if not known.new(name) and not known.small(name)}
-    others = {key: name for key, name in known.held.items() if key not in own}
-    more = [name for key, name in own.items() if key not in known.held]
-    known.held.update(own)
+    if known.held is not None:
+        known.held.update(own)
+    # VALIDATE beside others keeps users out as well, where the same ALTER TABLE does what takes a strong lock.
+    whole = any(one.rule == "validate" and _key(one.table) in own for one in found)
+    others = {**before, **own} if whole else {key: name for key, name in before.items() if key not in own}
     if not others:
         return []
     names = " and ".join(sorted(others.values()))
@@ -47,7 +48,7 @@ def findings(sql: Sql, found: t.Sequence[Finding], known: Known) -> list[Finding
     long = [name for name in dict.fromkeys([*slow, *_many(sql)]) if not known.small(name)]
     if long:
         return [Finding("held-lock", name, f"The lock is on {names}.") for name in long]
-    return [Finding("second-lock", name, f"That is {names}.") for name in more]
+    return [Finding("second-lock", name, f"That is {names}.") for key, name in own.items() if key not in before]
 
 
 def _locked(sql: Sql, found: t.Sequence[Finding]) -> t.Iterator[str]:
@@ -74,7 +75,8 @@ def _many(sql: Sql) -> list[str]:
     for node in whole.find_all(exp.Insert, exp.Create):
         source = node.expression.unnest() if node.expression else None
         if isinstance(source, exp.Select) and _unlimited(source) and not source.args.get("joins"):
-            found += [begins.this for begins in source.find_all(exp.From)][:1]
+            begins = source.args.get("from_") or source.args.get("from")
+            found += [begins.this] if begins else []
     return [f"{one.db}.{one.name}" if one.db else one.name for one in found if isinstance(one, exp.Table)]
 
 

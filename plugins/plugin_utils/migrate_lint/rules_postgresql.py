@@ -247,8 +247,8 @@ RULES = (
     _sized(
         "held-lock",
         BLOCK,
-        "the lock of a statement before it, until the transaction ends: no writes, and mostly no reads",
-        "It takes long while the transaction keeps users out of a table that a statement before it has locked.",
+        "the lock that was taken before it, until the transaction ends: no writes, and mostly no reads",
+        "It takes long while its transaction keeps users out of a table that was locked before.",
         "Give it a migration of its own: one migration is one transaction.",
     ),
     _sized(

@@ -223,6 +223,8 @@ ADDED, CHECKED = "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID", "ALTE
         (("BEGIN", ADDED, "COMMIT", "BEGIN", CHECKED), "", False),
         (("SAVEPOINT a", ADDED, "ROLLBACK TO a", CHECKED), "", True),
         ((f"{ADDED}; {CHECKED}",), "", True),
+        ((f"{ADDED}, VALIDATE CONSTRAINT c",), "", True),
+        ((f"{ADDED}, VALIDATE CONSTRAINT c",), "-- steady: no transaction", True),
     ],
 )
 def test_a_lock_is_held_until_the_transaction_ends(statements, text, held):
@@ -255,6 +257,11 @@ def test_only_what_is_known_to_take_long_holds_up(where, held):
     for write in (f"UPDATE t SET x = 1 {where}", f"DELETE FROM t {where}", f"INSERT INTO p SELECT id FROM t {where}"):
         found = said(lint("ALTER TABLE t ADD COLUMN x int", write, engine=POSTGRESQL))
         assert (("held-lock", "block") in found) is held, write
+
+
+def test_a_query_below_another_one_says_nothing_of_the_rows_that_are_written():
+    counted = "INSERT INTO p SELECT 1, (SELECT id FROM t)"
+    assert said(lint("ALTER TABLE t ADD COLUMN x int", counted, engine=POSTGRESQL)) == [("brief-lock", "allow")]
 
 
 def test_nobody_waits_for_a_lock_on_a_small_or_new_table():
