@@ -19,6 +19,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.fac
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.guard import Watched
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import Answers
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import UNKNOWN, Migration, Outcome, Pending
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.statements import bare
 from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import words
 
 # Chooses, of what is pending, what is to be applied now. Raises MigrateError.
@@ -225,7 +226,7 @@ def _seen(watched: Watched) -> dict[str, t.Any]:
 
 def _whole(failed: Migration, outcome: Outcome) -> bool:
     """Whether trying again begins where the failed try began: it ran in a transaction, or has only one statement."""
-    return outcome.left.startswith("nothing") or len(failed.statements or ()) == 1
+    return outcome.left.startswith("nothing") or len(bare(failed.statements or ())) == 1
 
 
 def with_phases(migrations: t.Sequence[Migration], phases: t.Mapping[str, str]) -> tuple[Migration, ...]:

@@ -191,6 +191,13 @@ def test_what_is_applied_already_is_not_tried_again():
     assert [line for line in fake.log if line.startswith("apply")] == ["apply one two SHORT=1", "apply two SHORT=1"]
 
 
+def test_where_a_transaction_ends_is_no_statement_to_stumble_over():
+    """As Alembic's autocommit_block has it."""
+    fake = FakeTool((Migration("one", EXPAND, "", ("COMMIT", "CREATE INDEX CONCURRENTLY i ON t (b)", "BEGIN")),))
+    fake.fails = [("one", LOCKED, "possibly a part of it", [])]
+    assert run(fake).facts["tries"] == 2
+
+
 def test_tries_come_to_an_end():
     fake = FakeTool()
     fake.fails = [("one", LOCKED, "possibly a part of it", [])] * 9
