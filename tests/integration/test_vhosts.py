@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from integration.edge.host import machine
-from integration.roles import nginx
+from integration.roles import nginx, rendered
 
 from ansible_collections.steady.deploy.plugins.module_utils.nginx.upstreams import completed
 from ansible_collections.steady.deploy.plugins.module_utils.nginx.wish import Settings, refused
@@ -264,3 +264,22 @@ def test_certificates_are_proved_on_every_http_port():
             for server in text.split("server {\n")[1:]:
                 if "listen 80" in server:
                     assert "location ^~ /.well-known/acme-challenge/ {" in server, (name, file)
+
+
+def test_logs_are_rotated_once():
+    """By the role, but for what the package rotates: /var/log/nginx/*.log. logrotate refuses a file that two rules name."""
+    rotated = {
+        "/var/log/nginx/access.json": True,
+        "/var/log/nginx/access.log": False,
+        "/var/log/nginx/json.log": False,
+        "/var/log/nginx/.json.log": True,
+        "/var/log/nginx/shop/json.log": True,
+        "/srv/logs/access.log": True,
+        "/dev/stdout": False,
+        "syslog:server=192.0.2.1": False,
+        "": False,
+    }
+    answers = rendered("nginx", [{"nginx_access_log": log} for log in rotated], found="{{ __nginx_rotated }}")
+    assert [answer["found"] for answer in answers] == [[log] if ours else [] for log, ours in rotated.items()]
+    answers = rendered("nginx", [{"nginx_error_log": "/srv/logs/error"}], found="{{ __nginx_rotated }}")
+    assert answers[0]["found"] == ["/var/log/nginx/access.json", "/srv/logs/error"]

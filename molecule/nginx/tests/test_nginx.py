@@ -302,6 +302,35 @@ def test_metrics_are_for_the_host_only(host, user):
     assert b"Active connections" not in user.ask("shop.test", "/stub_status")[2]
 
 
+# --- logs -----------------------------------------------------------------------------------------
+
+
+def test_logs_are_not_for_everybody(host):
+    with host.sudo():
+        owner = host.check_output("ps -o user= -C nginx | grep -v root | sort -u")
+        for log in ("access.json", "error.log"):
+            assert host.check_output("stat -c '%%a %%U %%G' %s", f"/var/log/nginx/{log}") == f"640 {owner} adm"
+
+
+def test_rotation_loses_no_line(host, user):
+    log = "/var/log/nginx/access.json"
+    with host.sudo():
+        said = host.run("logrotate --debug /etc/logrotate.conf").stderr
+        assert said.count(f"considering log {log}") == 1
+        assert "error:" not in said
+        with ThreadPoolExecutor(4) as pool:
+            answers = [pool.submit(user.ask, "shop.test") for dummy in range(200)]
+            host.check_output("logrotate --force /etc/logrotate.d/steady-nginx")
+            ids = {answer.result()[1]["x-request-id"] for answer in answers}
+        # Nginx opens the new file a moment after it is told to.
+        host.check_output("timeout 10 sh -c 'while ls -l /proc/[0-9]*/fd 2>/dev/null | grep -qF %s.1; do sleep 0.1; done'" % log)
+        ids.add(user.ask("shop.test")[1]["x-request-id"])
+        written = [host.check_output("cat %s", name) for name in (f"{log}.1", log)]
+        assert written[1]
+        assert {json.loads(line)["request_id"] for text in written for line in text.splitlines()} >= ids
+        assert host.check_output("stat -c %%a %s", log) == "640"
+
+
 # --- the host -------------------------------------------------------------------------------------
 
 
