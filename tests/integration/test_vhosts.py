@@ -92,6 +92,13 @@ SETS: dict[str, dict[str, t.Any]] = {
     "no-logs": {**one(SAFE, php=PHP, routes=[EVENTS]), "nginx_access_log": ""},
     "brotli": {"nginx_apps": [SAFE, BLOG], "nginx_brotli": True},
     "other-ports": {**one(SAFE, listen=["8080"], listen_tls=["8443", "127.0.0.1:9443"]), "nginx_listen_tls": ["[::]:443"]},
+    "words-of-ports": {
+        "nginx_apps": [
+            {**SHOP, "listen": ["*:80", "8080 reuseport", "8081 proxy_protocol", "8082 default_server", "unix:/run/shop.sock"]},
+            {**BLOG, "listen": ["[::]:80", "8082"], "listen_tls": ["9443", "127.0.0.1:9443"]},
+        ],
+    },
+    "nowhere": {"nginx_listen": [], "nginx_metrics_listen": ""},
     "no-metrics": {**one(SHOP), "nginx_metrics_listen": ""},
     "sizes": {**one(SAFE, client_max_body_size="100m"), "nginx_worker_processes": "2", "nginx_worker_connections": 512},
     "http-extra": {**one(SHOP), "nginx_http_extra": "map $http_x_a $x_a {\n    default 1;\n}"},
@@ -256,6 +263,21 @@ def test_tls_is_as_the_profiles_say():
 def test_a_redirect_names_the_port_it_leads_to():
     assert "return 308 https://$host$request_uri;" in files()["tls"]["conf.d/steady-shop.conf"]
     assert "return 308 https://$host:8443$request_uri;" in files()["other-ports"]["conf.d/steady-shop.conf"]
+
+
+def test_unknown_names_are_refused_wherever_an_app_listens():
+    def places(name, kind):
+        server = files()[name].get(f"conf.d/steady-{kind}.conf", "").partition("\n}")[0]
+        return [line.split("listen ")[1].replace(" default_server;", "") for line in server.splitlines() if "listen " in line]
+
+    assert places("plain", "default") == ["80", "[::]:80"]
+    assert places("plain", "default-tls") == []
+    assert places("no-ipv6", "default-tls") == ["443 ssl"]
+    assert places("other-ports", "default") == ["80", "[::]:80", "8080"]
+    assert places("other-ports", "default-tls") == ["[::]:443 ssl", "8443 ssl", "127.0.0.1:9443 ssl"]
+    assert places("words-of-ports", "default") == ["80", "[::]:80", "8080", "8081 proxy_protocol", "unix:/run/shop.sock"]
+    assert places("words-of-ports", "default-tls") == ["443 ssl", "[::]:443 ssl", "9443 ssl", "127.0.0.1:9443 ssl"]
+    assert "listen" not in files()["nowhere"]["conf.d/steady-default.conf"]
 
 
 def test_certificates_are_proved_on_every_http_port():
