@@ -15,6 +15,8 @@ from ansible_collections.steady.deploy.plugins.module_utils.nginx.listen import 
 App = t.Mapping[str, t.Any]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+# conf.d/steady-<name>.conf of these two are the role's own: the vhosts that refuse unknown host names.
+_TAKEN = ("default", "default-tls")
 _HOST = re.compile(r"(\*\.|\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*(\.\*)?\Z")
 _ODD_HOST = re.compile(r"~[^\s;{}\"']+\Z|\[[0-9A-Fa-f:.]+\]\Z")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?\Z|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?\Z")
@@ -59,7 +61,12 @@ def refused(apps: t.Sequence[App], settings: Settings) -> list[str]:
             if not _NAME.match(str(app.get("name", "")))
         ]
     served = present(apps)
-    found = [sentence for app in served for sentence in _app(app, settings)]
+    found = [
+        f"nginx_apps: the name '{app['name']}' is that of a vhost which the role brings by itself: name the app otherwise."
+        for app in apps
+        if app["name"] in _TAKEN
+    ]
+    found += [sentence for app in served for sentence in _app(app, settings)]
     found += _together(apps, served, settings)
     found += _headers("nginx_security_headers", settings.headers)
     found += [f"nginx_trusted_proxies: '{one}' is no address or network." for one in settings.proxies if not _network(one)]

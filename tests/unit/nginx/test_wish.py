@@ -16,6 +16,8 @@ HOST = {"name": "web1", "version": "1.30.0", "problem": "", "vhosts_of_others": 
 BAD = {
     "name": ([{**SHOP, "name": "a shop"}], "the app name 'a shop' may have letters, digits"),
     "name-too-long": ([{**SHOP, "name": "a" * 65}], "64 at most"),
+    "name-of-the-role": ([{**SHOP, "name": "default"}], "the name 'default' is that of a vhost which the role brings by itself"),
+    "name-of-the-role-absent": ([{"name": "default-tls", "state": "absent"}], "the name 'default-tls' is that of a vhost"),
     "no-server-names": ([{**SHOP, "server_names": []}], "'shop' needs server_names, and routes or php"),
     "nothing-to-serve": ([{**SHOP, "routes": []}], "'shop' needs server_names, and routes or php"),
     "server-name": ([{**SHOP, "server_names": ["shop test"]}], "the server name 'shop test', which is no host name"),
