@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -43,6 +44,8 @@ SETS: dict[str, dict[str, t.Any]] = {
     "php": one(BLOG),
     "php-without-tls": one(BLOG, tls=""),
     "php-without-front-controller": one(BLOG, php={**PHP, "front_controller": "", "read_timeout": "5m"}),
+    "php-never": one(BLOG, php={**PHP, "immutable": []}),
+    "php-elsewhere": one(BLOG, php={**PHP, "immutable": ["/static/"]}),
     "php-beside-routes": one(BLOG, routes=[{"path": "/ws", "service": "ws", "stream": True}]),
     "assets": one(SAFE, assets=[{"path": "/build/", "service": "web"}, {"path": "/assets", "service": "web"}]),
     "routes": one(
@@ -278,6 +281,42 @@ def test_unknown_names_are_refused_wherever_an_app_listens():
     assert places("words-of-ports", "default") == ["80", "[::]:80", "8080", "8081 proxy_protocol", "unix:/run/shop.sock"]
     assert places("words-of-ports", "default-tls") == ["443 ssl", "[::]:443 ssl", "9443 ssl", "127.0.0.1:9443 ssl"]
     assert "listen" not in files()["nowhere"]["conf.d/steady-default.conf"]
+
+
+@pytest.mark.parametrize(
+    ("path", "hashed"),
+    [
+        # Vite and esbuild, webpack, Django, Symfony.
+        ("/build/assets/app-4F0ad8Bc.js", True),
+        ("/build/assets/app-4F0ad8Bc.js.map", True),
+        ("/build/assets/app-Ab-cD3_G.css", True),
+        ("/build/main-ABCD2345.js", True),
+        ("/build/app.4e986c1a.css", True),
+        ("/build/base.27e20196a850.css", True),
+        ("/build/app-4e986c1a2318dd050b1d47db8d856278.js", True),
+        ("/build/Team-Portrait.jpg", False),
+        ("/build/Price-Catalogue.pdf", False),
+        ("/build/photo-20240101.jpg", False),
+        ("/build/photo-2024-01-01.jpg", False),
+        ("/build/sitemap-products1.xml", False),
+        ("/build/banner-1920x1080.jpg", False),
+        ("/build/fonts/Inter-SemiBoldItalic.woff2", False),
+        ("/build/my-long-Name_2.jpg", False),
+        ("/build/manifest.json", False),
+        ("/build/sw.js", False),
+        # Nobody named these after their content.
+        ("/app-4F0ad8Bc.js", False),
+        ("/uploads/build/app-4F0ad8Bc.js", False),
+        ("/builds/app-4F0ad8Bc.js", False),
+    ],
+)
+def test_only_what_a_bundler_has_named_never_changes(path, hashed):
+    for name, vhost in (("php", "blog"), ("assets", "shop")):
+        patterns = re.findall(r'^    "~(.+)" "public, max-age=31536000, immutable";$', files()[name][f"conf.d/steady-{vhost}.conf"], re.M)
+        assert len(patterns) == (2 if name == "php" else 4)
+        assert any(re.search(pattern, path) for pattern in patterns) == hashed
+    assert "immutable" not in files()["php-never"]["conf.d/steady-blog.conf"]
+    assert "^/static/" in files()["php-elsewhere"]["conf.d/steady-blog.conf"]
 
 
 def test_certificates_are_proved_on_every_http_port():

@@ -234,8 +234,9 @@ def test_text_is_compressed(user, accepts, sent):
 
 
 def test_files_with_a_hash_never_change(user):
-    assert user.ask("blog.test", "/app-4F0ad8Bc.js")[1]["cache-control"] == "public, max-age=31536000, immutable"
-    assert user.ask("blog.test", "/plain.css")[1]["cache-control"] == "no-cache"
+    assert user.ask("blog.test", "/build/app-4F0ad8Bc.js")[1]["cache-control"] == "public, max-age=31536000, immutable"
+    for path in ("/plain.css", "/build/Team-Portrait.jpg", "/photo-4F0ad8Bc.jpg"):
+        assert user.ask("blog.test", path)[1]["cache-control"] == "no-cache"
     assert "cache-control" not in user.ask("blog.test", "/")[1]
 
 

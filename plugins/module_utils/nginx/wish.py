@@ -106,6 +106,9 @@ def _app(app: App, settings: Settings) -> t.Iterator[str]:
         yield f"{where} has the PHP pool '{php.get('pool', '')}', which is no name of a pool."
     if php and not _PATH.match(str(php.get("root", ""))):
         yield f"{where} has php.root '{php.get('root', '')}', which is no absolute path without spaces, quotes and '$'."
+    for path in php.get("immutable") or ():
+        if not _PATH.match(str(path)):
+            yield f"{where} has '{path}' in php.immutable, which is no start of a URL, such as /build/."
     yield from _headers(f"{where}: security_headers", app.get("security_headers") or {})
     yield from _cors(where, app.get("cors") or {}, settings.environment)
     for one in app.get("maintenance_allow") or ():

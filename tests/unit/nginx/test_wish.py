@@ -30,6 +30,7 @@ BAD = {
     "service": ([{**SHOP, "routes": [{"path": "/", "service": "web;"}]}], "the service 'web;'"),
     "pool": ([{**BLOG, "php": {"root": "/srv", "pool": "b/log"}}], "the PHP pool 'b/log'"),
     "php-root": ([{**BLOG, "php": {"root": "/srv/a b", "pool": "blog"}}], "php.root '/srv/a b'"),
+    "php-immutable": ([{**BLOG, "php": {**BLOG["php"], "immutable": ["build"]}}], "'build' in php.immutable, which is no start of a URL"),
     "header": ([{**SHOP, "security_headers": {"X A": "1"}}], "'X A', which is no name of a header"),
     "header-of-two-lines": ([{**SHOP, "security_headers": {"X-A": "1\n2"}}], "a value for X-A that is not one line"),
     "everybody": ([{**SHOP, "cors": {"origins": ["*"]}}], "allows every origin ('*' in cors.origins)"),
