@@ -103,6 +103,10 @@ held:
   returned: success
   type: dict
   sample: {port 80: apache2}
+ipv6:
+  description: Whether the host has IPv6.
+  returned: success
+  type: bool
 resolvers:
   description: The name servers of the host.
   returned: success
@@ -147,6 +151,7 @@ def main():
         vhosts_of_others=look.vhosts_of_others(wish["root"]),
         example_vhost=look.example_vhost(runner, wish["root"], lambda path: module.md5(path) if os.path.isfile(path) else None),
         held=look.held(runner, wish["listens"]),
+        ipv6=look.ipv6(read_text("/proc/net/if_inet6") or ""),
         resolvers=look.resolvers(read_text("/etc/resolv.conf") or ""),
         certificates=look.certificates(runner, wish["certificates_dir"], wish["certificates"]),
     )

@@ -47,8 +47,8 @@ def role() -> dict[str, str]:
         "routes": [{"path": "/", "service": "web", "stream": False}],
         "assets": [{"path": "/assets/", "service": "web"}],
     }
-    host = {"version": "1.30.0", "openssl": "3.5.0", "user": "www-data", "certificates": {}, "resolvers": []}
-    return nginx([{"nginx_apps": [app], "__nginx_host": host, "ansible_facts": {"lo": {}}}])[0]["files"]
+    host = {"version": "1.30.0", "openssl": "3.5.0", "user": "www-data", "certificates": {}, "ipv6": False, "resolvers": []}
+    return nginx([{"nginx_apps": [app], "__nginx_host": host}])[0]["files"]
 
 
 def served(release: str) -> str:

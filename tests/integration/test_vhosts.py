@@ -119,7 +119,7 @@ SETS: dict[str, dict[str, t.Any]] = {
 HOSTS = {
     "old": OLD,
     "old-php": OLD,
-    "no-ipv6": {},
+    "no-ipv6": {"ipv6": False},
     "stapled": {"certificates": {"shop": {"missing": [], "ocsp": True}}, "resolvers": ["127.0.0.53", "[::1]"]},
 }
 SETS.update({"old": one(SAFE), "old-php": one(BLOG), "no-ipv6": one(SAFE), "stapled": one(SAFE)})
@@ -137,17 +137,8 @@ SKIPPED = "try_files_is_evil_too"
 @functools.cache
 def files() -> dict[str, dict[str, str]]:
     """Set -> file -> text."""
-    usual = {"version": "1.30.6", "openssl": "3.5.4", "user": "www-data", "certificates": {}, "resolvers": []}
-    answers = nginx(
-        [
-            {
-                **SETS[name],
-                "__nginx_host": {**usual, **HOSTS.get(name, {})},
-                "ansible_facts": {"lo": {"ipv6": []} if name != "no-ipv6" else {}},
-            }
-            for name in SETS
-        ]
-    )
+    usual = {"version": "1.30.6", "openssl": "3.5.4", "user": "www-data", "certificates": {}, "ipv6": True, "resolvers": []}
+    answers = nginx([{**SETS[name], "__nginx_host": {**usual, **HOSTS.get(name, {})}} for name in SETS])
     return {
         name: {
             **answer["files"],

@@ -81,6 +81,11 @@ def held(runner: Runner, listens: t.Iterable[str]) -> dict[str, str]:
     return {place: program for (dummy, program), place in found.items()}
 
 
+def ipv6(text: str) -> bool:
+    """Whether there is IPv6, from the text of /proc/net/if_inet6: then the loopback interface has an address."""
+    return any(line.split()[-1:] == ["lo"] for line in text.splitlines())
+
+
 def resolvers(text: str) -> list[str]:
     """The name servers in the text of /etc/resolv.conf, as Nginx writes addresses."""
     found = re.findall(r"(?m)^\s*nameserver\s+([0-9A-Fa-f:.]+)\s*$", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.steady.deploy.plugins.module_utils.nginx.listen import clashes, holders, parse
-from ansible_collections.steady.deploy.plugins.module_utils.nginx.look import resolvers
+from ansible_collections.steady.deploy.plugins.module_utils.nginx.look import ipv6, resolvers
 
 SS = """\
 LISTEN 0      128             [::]:22           [::]:*
@@ -70,3 +70,15 @@ def test_clashes(wanted, program):
 
 def test_resolvers():
     assert resolvers("# nameserver 1.2.3.4\nsearch a\nnameserver 192.0.2.53\nnameserver 2001:db8::53\n") == ["192.0.2.53", "[2001:db8::53]"]
+
+
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [
+        ("", False),
+        ("fe800000000000000042acfffe110002 02 40 20 80     eth0\n", False),
+        ("fe800000000000000042acfffe110002 02 40 20 80     eth0\n00000000000000000000000000000001 01 80 10 80       lo\n", True),
+    ],
+)
+def test_ipv6(text, there):
+    assert ipv6(text) is there
