@@ -1,10 +1,11 @@
-"""Users with and without TLS, until a file is there: `users.py HTTP_PORT HTTPS_PORT FILE`. Prints how many requests failed, and how."""
+"""Users with and without TLS, until a file is there: `users.py HTTP_PORT HTTPS_PORT FILE`. Prints how many requests failed of each kind."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from load import Config, Load, Shape
@@ -27,7 +28,7 @@ def main() -> None:
         results = [plain.stop(), secure.stop()]
     told = {
         "requests": min(one.requests for one in results),
-        "failed": sum(one.failed for one in results),
+        "kinds": dict(sum((Counter(one.kinds()) for one in results), Counter())),
         "failures": [str(failure) for one in results for failure in one.failures[:5]],
     }
     print(json.dumps(told))
