@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.steady.deploy.plugins.module_utils.tls.due import Window, is_due, moment
+from ansible_collections.steady.deploy.plugins.module_utils.tls.due import Window, is_due, latest, moment
 from ansible_collections.steady.deploy.plugins.module_utils.tls.pair import Pair
 from ansible_collections.steady.deploy.plugins.module_utils.tls.spec import Certificate
 from ansible_collections.steady.deploy.plugins.module_utils.tls.store import Stored
@@ -54,8 +54,11 @@ def step_for(wanted: Certificate, seen: Seen | None, own: Pair | None, window: W
     if force:
         return Step(kind, "that was asked for")
     if is_due(seen.info, window, now):
+        since = moment(seen.info, window)
         why = "the CA asked for that" if window is not None else "two thirds of its life are over"
-        return Step(kind, f"the one in use has been due since {day(moment(seen.info, window))} ({why})")
+        if window is not None and since >= latest(seen.info):
+            why = "the CA asked for later, but it is about to expire"
+        return Step(kind, f"the one in use has been due since {day(since)} ({why})")
     return Step(KEEP)
 
 

@@ -10,6 +10,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.tls.due import (
     INTERVAL,
     Window,
     is_due,
+    latest,
     moment,
     near_end,
     parse_rfc3339,
@@ -35,11 +36,18 @@ def test_two_thirds_whatever_the_life(days):
 
 @given(st.text("0123456789ABCDEF", min_size=1), st.integers(0, 10**9), st.integers(0, 10**6))
 def test_the_moment_lies_in_the_window(serial, start, length):
-    window, info = Window(start, start + length, 0), lasting(90, serial)
+    window, info = Window(start, start + length, 0), lasting(90_000, serial)
     assert start <= moment(info, window) <= start + length
     assert moment(info, window) == moment(info, window)
     assert is_due(info, window, start + length)
     assert not is_due(info, window, start - INTERVAL - 1)
+
+
+@given(st.text("0123456789ABCDEF", min_size=1), st.integers(1, 398), st.integers(0, 10**10), st.integers(0, 10**8))
+def test_no_window_lets_a_certificate_expire(serial, days, start, length):
+    window, info = Window(start, start + length, 0), lasting(days, serial)
+    assert moment(info, window) <= latest(info) < info.ends
+    assert is_due(info, window, latest(info))
 
 
 def test_hosts_are_spread():

@@ -145,6 +145,16 @@ def test_the_ca_is_not_asked_again_before_it_wants_that(shop):
     assert len(shop.asked) > asked
 
 
+def test_a_window_that_would_let_it_expire_is_not_believed(shop):
+    shop.documents["https://ca.test/ari"] = {"suggestedWindow": {"start": "2099-01-01T00:00:00Z", "end": "2099-01-02T00:00:00Z"}}
+    shop.clock.time += 74 * DAY
+    assert "nothing to do" in shop.command("renew")[1]
+    shop.clock.time += DAY
+    rc, out, dummy = shop.command("renew")
+    assert rc == 0 and "the CA asked for later, but it is about to expire" in out
+    assert shop.current("shop") != shop.first
+
+
 def test_ca_down_matters_only_when_due(shop):
     shop.down = True
     assert shop.command("renew")[0] == 0
