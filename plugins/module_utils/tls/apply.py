@@ -32,6 +32,9 @@ def apply(params: t.Mapping[str, t.Any], paths: Paths, tools: Tools, check_mode:
         steps = {one.name: Step("make", "there is none yet") for one in wanted}
     else:
         steps = {one.name: run.keeper.step(one, order) for one in wanted}
+    if not order:
+        for one in wanted:
+            run.keeper.foresee(one)
     leaving = [name for name in gone if tools.store.there(name) or name in before]
     stuck = [name for name in leaving if tools.force.used(name)]
     if stuck and order and not check_mode:

@@ -27,7 +27,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.tls.plan import (
     bootstrap_for,
     step_for,
 )
-from ansible_collections.steady.deploy.plugins.module_utils.tls.probe import Web, unreachable
+from ansible_collections.steady.deploy.plugins.module_utils.tls.probe import Web, unknown, unreachable
 from ansible_collections.steady.deploy.plugins.module_utils.tls.spec import Certificate
 from ansible_collections.steady.deploy.plugins.module_utils.tls.state import Memory
 from ansible_collections.steady.deploy.plugins.module_utils.tls.store import Origin, Store
@@ -97,6 +97,18 @@ class Keeper:
             return bootstrap_for(wanted, seen, now)
         window = self._window(wanted, seen) if wanted.source == "acme" and seen is not None and not force else None
         return step_for(wanted, seen, self.own(wanted), window, now, force)
+
+    def foresee(self, wanted: Certificate) -> None:
+        """Whether the order to come, of a first certificate or one for other names, has a chance. Raises CertificateError."""
+        # Long ago nothing was due: what is only to be renewed is in use meanwhile.
+        if wanted.source != "acme" or step_for(wanted, self.seen(wanted.name), None, None, 0.0).kind != ORDER:
+            return
+        failing = unknown(self._tools.web, wanted.names) if wanted.acme.probe and not wanted.dns_hook else []
+        if failing:
+            raise CertificateError(
+                f"certificate '{wanted.name}': {'; '.join(failing)}: correct the name, or add the record; "
+                "where only the CA can look it up, switch the probe off (tls_acme_probe: false); nothing was changed"
+            )
 
     def _window(self, wanted: Certificate, seen: Seen) -> Window | None:
         """The CA's window for the pair in use, as it said lately. A CA that does not answer has no opinion."""

@@ -1,7 +1,7 @@
 # Copyright: steady.deploy contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether names lead to this host's web root: asked before a CA is, which counts what fails."""
+"""Whether names lead anywhere, and to this host's web root: asked before a CA is, which counts what fails."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ class Web(t.Protocol):
     def addresses(self, name: str) -> t.Sequence[str]:
         """What a name leads to, empty where it leads nowhere."""
 
+    def unknown(self, name: str) -> bool:
+        """Whether DNS says that a name leads nowhere. False where DNS does not answer."""
+
     def get(self, name: str, address: str, path: str) -> str:
         """The body that one address of a name gives over HTTP. Raises CertificateError with what came instead."""
 
@@ -37,6 +40,16 @@ class RealWeb:
             return sorted({str(found[4][0]) for found in socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)})
         except (OSError, UnicodeError):
             return []
+
+    def unknown(self, name: str) -> bool:
+        """See Web.unknown."""
+        try:
+            socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)
+        except socket.gaierror as exc:
+            return exc.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
+        except (OSError, UnicodeError):
+            return False
+        return False
 
     def get(self, name: str, address: str, path: str) -> str:
         """See Web.get."""
@@ -52,6 +65,11 @@ class RealWeb:
             raise CertificateError(f"does not answer: {getattr(exc, 'strerror', None) or exc}") from exc
         finally:
             connection.close()
+
+
+def unknown(web: Web, names: t.Sequence[str]) -> list[str]:
+    """One phrase for each name that DNS does not know."""
+    return [_nowhere(name) for name in names if web.unknown(name)]
 
 
 def unreachable(web: Web, webroot: str, names: t.Sequence[str]) -> list[str]:
@@ -70,10 +88,14 @@ def unreachable(web: Web, webroot: str, names: t.Sequence[str]) -> list[str]:
             os.unlink(file)
 
 
+def _nowhere(name: str) -> str:
+    return f"{name} does not resolve (no A or AAAA record in DNS)"
+
+
 def _phrase(web: Web, name: str, token: str) -> str:
     addresses = web.addresses(name)
     if not addresses:
-        return f"{name} does not resolve (no A or AAAA record in DNS)"
+        return _nowhere(name)
     for address in addresses:
         try:
             got = web.get(name, address, f"/{_PATH}/steady-{token}")

@@ -188,6 +188,9 @@ class World:
     def addresses(self, name):
         return [] if self.pages_of.get(name) == "unknown" else ["192.0.2.1"]
 
+    def unknown(self, name):
+        return self.pages_of.get(name) == "unknown"
+
     def _page(self, name, path):
         if name in self.pages_of:
             raise CertificateError(self.pages_of[name])

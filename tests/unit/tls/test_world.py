@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from unit.tls.fakes import DAY, DIRECTORY
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
 from ansible_collections.steady.deploy.plugins.module_utils.tls.errors import CertificateError
+from ansible_collections.steady.deploy.plugins.module_utils.tls.probe import RealWeb
 
 SHOP = {"name": "shop", "names": ["shop.test", "www.shop.test"]}
 FAILED = """\
@@ -188,6 +190,44 @@ def test_names_that_lead_elsewhere_are_not_ordered(shop):
     assert len(shop.orders()) == 1
     assert not list(Path(shop.paths.webroot).rglob("steady-*"))
     assert "failed" not in shop.apply({**SHOP, "names": ["shop.test"]}, probe=False)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_names_that_dns_does_not_know_are_told_before_anything_is_changed(world, check, monkeypatch):
+    world.pages_of = {"www.shop.test": "unknown"}
+    with pytest.raises(CertificateError, match=r"certificate 'shop': www\.shop\.test does not resolve .*; nothing was changed"):
+        world.apply(SHOP, issue=False, check=check)
+    if check:
+        # As on a bare host.
+        monkeypatch.setattr(world.tools.openssl, "present", lambda: False)
+        with pytest.raises(CertificateError, match="does not resolve"):
+            world.apply(SHOP, issue=False, check=True)
+    assert not os.listdir(world.paths.root)
+    for wish in ({**SHOP, "dns_hook": "/usr/local/sbin/hook"}, {**SHOP, "source": "self_signed"}):
+        assert world.apply(wish, issue=False, check=True)["changed"]
+    assert world.apply(SHOP, issue=False, check=True, probe=False)["changed"]
+
+
+def test_names_of_a_certificate_that_is_there_need_not_resolve(shop):
+    shop.pages_of = {"www.shop.test": "unknown", "new.shop.test": "unknown"}
+    shop.clock.time += 61 * DAY
+    assert not shop.apply(SHOP, issue=False)["changed"]
+    with pytest.raises(CertificateError, match=r"new\.shop\.test does not resolve"):
+        shop.apply({**SHOP, "names": ["shop.test", "new.shop.test"]}, issue=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "unknown"),
+    [(None, False), (socket.EAI_NONAME, True), (socket.EAI_NODATA, True), (socket.EAI_AGAIN, False), (socket.EAI_FAIL, False)],
+)
+def test_a_name_is_unknown_only_where_dns_says_so(monkeypatch, error, unknown):
+    def getaddrinfo(*_args, **_more):
+        if error is not None:
+            raise socket.gaierror(error, "told")
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    assert RealWeb().unknown("shop.test") is unknown
 
 
 def test_a_new_pair_that_nginx_does_not_serve_goes_back(shop):
