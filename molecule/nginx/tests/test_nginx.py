@@ -324,7 +324,8 @@ def test_rotation_loses_no_line(host, user):
             host.check_output("logrotate --force /etc/logrotate.d/steady-nginx")
             ids = {answer.result()[1]["x-request-id"] for answer in answers}
         # Nginx opens the new file a moment after it is told to.
-        host.check_output("timeout 10 sh -c 'while ls -l /proc/[0-9]*/fd 2>/dev/null | grep -qF %s.1; do sleep 0.1; done'" % log)
+        written_to = "while ls -l /proc/[0-9]*/fd 2>/dev/null | grep -qF $0; do sleep 0.1; done"
+        host.check_output("timeout 10 sh -c %s %s", written_to, f"{log}.1")
         ids.add(user.ask("shop.test")[1]["x-request-id"])
         written = [host.check_output("cat %s", name) for name in (f"{log}.1", log)]
         assert written[1]

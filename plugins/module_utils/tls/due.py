@@ -57,7 +57,8 @@ def parse_rfc3339(text: str) -> float:
 def moment(info: Info, window: Window | None) -> float:
     """When a certificate falls due, in seconds since the epoch: a random moment of the CA's window, else at two thirds of its life.
 
-    No CA makes that later than `latest`. The moment is the same each time it is asked for: nothing has to be kept, and the hosts of a fleet are spread all the same.
+    No CA makes that later than `latest`. The moment is the same each time it is asked for: nothing has to be kept, and the hosts of a
+    fleet are spread all the same.
     """
     if window is None:
         return info.begins + (info.ends - info.begins) * 2 / 3
