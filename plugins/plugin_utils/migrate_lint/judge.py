@@ -67,11 +67,13 @@ def judge(
         text = (texts or {}).get(migration.id, "")
         known.begin(begins_inside(text))
         bench = _Bench(migration, engine, known, settings, waivers([text, *(migration.statements or ())]))
-        if migration.statements is None:
+        if migration.opaque or migration.statements is None:
             bench.hear(None, migration.opaque, [Finding("opaque")])
         for index, statement in enumerate(migration.statements or ()):
             said = (answers or {}).get(migration.id, ())[index : index + 1]
             bench.hear(index, statement, _findings(statement, engine, known, next(theirs)), *said)
+        if migration.phase == bench.phase().phase == UNKNOWN:
+            bench.hear(None, "", [Finding("unknown-phase")])
         verdicts += [*bench.verdicts, *bench.waiver_verdicts()]
         phases[migration.id] = bench.phase()
     return Judgement(tuple(verdicts), phases)

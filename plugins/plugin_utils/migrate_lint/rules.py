@@ -22,6 +22,12 @@ _BOTH = (
         "What this does is not told by its text, so it can't be judged.",
         "Try it on a copy of the database, and write down a waiver.",
     ),
+    (
+        "unknown-phase",
+        BLOCK,
+        "Not all of it can be read, and it does not say when it may run: it may break the code that runs now.",
+        "Say in its name, its folder or a comment ('steady: expand') whether it is expand or contract.",
+    ),
     ("waiver-without-reason", BLOCK, "A waiver has to say why.", "Write 'steady: allow RULE: REASON'."),
     ("unused-waiver", WARN, "Nothing in this migration meets the rule that is waived.", "Remove the waiver, or correct the rule's name."),
 )

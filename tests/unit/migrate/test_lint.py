@@ -133,7 +133,28 @@ def test_a_migration_without_sql_is_opaque():
     found = judge([Migration("m", EXPAND, "", None, "It is Python.")], POSTGRESQL, {})
     assert said(found) == [("opaque", "warn")] and found.phases["m"].phase == UNKNOWN
     assert found.verdicts[0].text == "It is Python." and found.verdicts[0].statement is None
-    assert judge([Migration("m")], MARIADB, {}, Settings({"opaque": "block"})).blocked
+    assert judge([Migration("m", EXPAND)], MARIADB, {}, Settings({"opaque": "block"})).blocked
+
+
+@pytest.mark.parametrize("statements", [(), ("SELECT 1",)])
+def test_a_migration_whose_dry_run_shows_a_part_is_opaque(statements):
+    found = judge([Migration("m", EXPAND, "", statements, "It runs Python too.")], MARIADB, {})
+    assert said(found) == [("opaque", "warn")] and found.phases["m"].phase == UNKNOWN
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("statement", "rule"), [("CALL tidy_up()", "opaque"), ("ALTER TABLE t FROBNICATE", "unparsable")])
+def test_what_nobody_can_read_has_to_say_its_phase(engine, statement, rule):
+    assert said(lint(statement, engine=engine, phase=UNKNOWN)) == [(rule, "warn"), ("unknown-phase", "block")]
+    assert said(lint(statement, engine=engine, phase=CONTRACT)) == [(rule, "warn")]
+    waived = lint(statement, engine=engine, phase=UNKNOWN, text="-- steady: allow unknown-phase: read by two")
+    assert said(waived) == [(rule, "warn"), ("unknown-phase", "allow")]
+    assert said(lint(statement, engine=engine, phase=UNKNOWN, levels={"unknown-phase": "warn"})) == [
+        (rule, "warn"),
+        ("unknown-phase", "warn"),
+    ]
+    # What has to wait anyway may hide more.
+    assert not lint(statement, DROP, engine=engine, phase=UNKNOWN).blocked
 
 
 # --- waivers --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ use Illuminate\Support\Facades\DB;
 use Illuminate\Support\Facades\Schema;
 
 /** Fails half way: the column is there, the data is not, and MariaDB can't roll the column back. */
+// steady: expand
 return new class extends Migration
 {
     public function up(): void
