@@ -103,7 +103,9 @@ class Known:
     def _facts(self, table: str) -> TableFacts | None:
         name = table.casefold()
         facts = self._tables.get(name) or self._tables.get(_key(table))
-        return facts or next((facts for known, facts in self._tables.items() if known.endswith(f".{name}")), None)
+        # Of several in schemas that are not searched any may be meant: the largest, and what nobody has counted before all.
+        others = (facts for known, facts in self._tables.items() if known.endswith(f".{name}"))
+        return facts or max(others, key=lambda one: (one.rows < 0, one.rows), default=None)
 
 
 def _key(table: str) -> str:

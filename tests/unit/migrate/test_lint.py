@@ -60,9 +60,16 @@ def test_a_table_that_nobody_knows_counts_as_large():
 
 
 def test_the_name_with_its_schema_finds_the_facts():
-    tables = {"public.t": TableFacts(1), "audit.t": TableFacts(9_000_000)}
+    tables = {"t": TableFacts(1), "audit.t": TableFacts(9_000_000)}
     for name, level in (("t", "allow"), ("public.t", "allow"), ("audit.t", "block"), ('"public"."t"', "allow")):
         assert said(lint(f"CREATE INDEX i ON {name} (a)", engine=POSTGRESQL, tables=tables)) == [("create-index", level)]
+
+
+@pytest.mark.parametrize("rows", [(5, 9_000_000), (9_000_000, 5), (5, -1), (-1, 20)])
+def test_of_several_that_may_be_meant_the_largest_counts(rows):
+    facts = [TableFacts(count, 0, {"id": Column("integer", False)}) for count in rows]
+    found = lint("ALTER TABLE orders ALTER id TYPE bigint", engine=POSTGRESQL, tables={"one.orders": facts[0], "two.orders": facts[1]})
+    assert said(found) == [("column-type", "block")]
 
 
 def test_a_table_made_by_the_migrations_is_empty_until_it_is_filled():

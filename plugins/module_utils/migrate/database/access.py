@@ -101,7 +101,7 @@ class RealDatabase:
 
     def tables(self) -> dict[str, facts.TableFacts]:
         """See Database.tables."""
-        return self._asked(lambda session: facts.tables(session, self._where.engine))
+        return self._asked(lambda session: facts.tables(session, self._where.engine, self._wish.small_rows))
 
     def schema(self) -> str:
         """See HasSchema."""

@@ -13,8 +13,8 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.exp
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.session import Asks
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import MARIADB, POSTGRESQL
 
-# Where the server has no estimate, rows are counted up to here.
-COUNTED = 10_000
+# Where the server has no estimate, rows are counted up to here at most: more would take too long.
+COUNTED = 1_000_000
 # No lock was to be had in time: lock_not_available, ER_LOCK_WAIT_TIMEOUT.
 _LOCKED = {"55P03", "1205"}
 
@@ -30,7 +30,10 @@ class ColumnFacts:
 
 @dataclass(frozen=True)
 class TableFacts:
-    """A table: ``rows`` as the server estimates, 0 only where there is none; ``bytes`` with indexes; its ``columns`` by name."""
+    """A table: ``rows`` as the server estimates, 0 only where there is none and -1 where nobody knows; ``bytes`` with indexes.
+
+    ``columns`` are by name.
+    """
 
     rows: int
     bytes: int
@@ -71,8 +74,11 @@ _INVALID = (
 )
 
 
-def tables(session: Asks, engine: str) -> dict[str, TableFacts]:
-    """All tables by name; in PostgreSQL with the schema before it where that is not on the search path."""
+def tables(session: Asks, engine: str, small: int) -> dict[str, TableFacts]:
+    """All tables by name; in PostgreSQL with the schema before it where that is not on the search path.
+
+    One that has no estimate is counted only as far as it takes to know whether it has more than ``small`` rows.
+    """
     columns: dict[str, dict[str, ColumnFacts]] = {}
     for schema, table, column, kind, null, default in session.query(_COLUMNS[engine]):
         columns.setdefault(_full(schema, table), {})[column or ""] = ColumnFacts(kind or "", null == "1", default == "1")
@@ -83,20 +89,21 @@ def tables(session: Asks, engine: str) -> dict[str, TableFacts]:
             # Never looked at, or perhaps grown since: whether it is empty must be known.
             quote = '"' if engine == POSTGRESQL else "`"
             quoted = ".".join(quote + part.replace(quote, quote * 2) + quote for part in (schema, name) if part)
-            count = _counted(session, quoted)
+            count = _counted(session, quoted, min(small, COUNTED))
         full = _full(schema, name)
         found[full] = TableFacts(count, int(size or 0), columns.get(full, {}))
     return found
 
 
-def _counted(session: Asks, quoted: str) -> int:
+def _counted(session: Asks, quoted: str, few: int) -> int:
+    """The rows, or -1 where there are more than a few, or where somebody changes the table now."""
     try:
-        return int(session.query(f"SELECT count(*) FROM (SELECT 1 FROM {quoted} LIMIT {COUNTED}) AS few")[0][0] or 0)
+        count = int(session.query(f"SELECT count(*) FROM (SELECT 1 FROM {quoted} LIMIT {few + 1}) AS few")[0][0] or 0)
     except MigrateError as exc:
         if exc.facts.get("code") not in _LOCKED:
             raise
-        # Somebody changes it now: better taken for large.
-        return COUNTED
+        return -1
+    return count if count <= few else -1
 
 
 def port(session: Asks, engine: str) -> int:
