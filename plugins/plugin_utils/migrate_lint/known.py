@@ -36,22 +36,25 @@ class Known:
         self.in_transaction, self.verifies_keys, self.ddl = False, True, 0
         self.held = {} if inside else None
 
-    def create(self, table: str) -> None:
-        """A table is created."""
-        self._made.add(_key(table))
-        self._empty.add(_key(table))
+    def create(self, table: str, beside: bool = False) -> None:
+        """A table is created; ``beside``: it may also be that one of this name is there, and stays."""
+        if beside and self._facts(table) is not None:
+            return
+        self._empty.add(table.casefold())
+        if table.casefold() not in self._tables:
+            self._made.add(table.casefold())
 
     def fill(self, table: str) -> None:
         """Rows come into a table, nobody knows how many."""
-        self._empty.discard(_key(table))
+        self._empty.discard(table.casefold())
 
     def new(self, table: str) -> bool:
         """Whether these migrations make the table, so that no running code knows it."""
-        return _key(table) in self._made
+        return table.casefold() in self._made
 
     def small(self, table: str) -> str:
         """Why the size of the table is no worry, or nothing."""
-        if _key(table) in self._empty:
+        if table.casefold() in self._empty:
             return "The table is created by these migrations and still empty."
         facts = self._facts(table)
         if facts is None or not 0 <= facts.rows <= self._small_rows:
@@ -60,7 +63,7 @@ class Known:
 
     def column(self, table: str, name: str) -> Column | None:
         """The column as it is by now, or None where nobody said."""
-        changed = self._columns.get((_key(table), name.casefold()))
+        changed = self._columns.get((table.casefold(), name.casefold()))
         if changed:
             return changed
         facts = self._facts(table)
@@ -69,13 +72,13 @@ class Known:
 
     def add(self, table: str, name: str, column: Column) -> None:
         """A column is added."""
-        self._added.add((_key(table), name.casefold()))
-        self._columns[(_key(table), name.casefold())] = column
+        self._added.add((table.casefold(), name.casefold()))
+        self._columns[(table.casefold(), name.casefold())] = column
 
     def without_default(self, table: str, name: str) -> str:
         """The rule that losing the column's default meets. The column may have come with these migrations, for old rows' sake."""
         now = self.column(table, name)
-        if now is None or (_key(table), name.casefold()) not in self._added:
+        if now is None or (table.casefold(), name.casefold()) not in self._added:
             return "drop-default"
         return "brief-lock" if now.null else "required-value"
 
@@ -88,26 +91,22 @@ class Known:
         old = self.column(table, name)
         if old is None and "type" not in changes:
             return
-        self._columns[(_key(table), name.casefold())] = replace(old or Column(""), **changes)
+        self._columns[(table.casefold(), name.casefold())] = replace(old or Column(""), **changes)
 
     def promise(self, table: str, constraint: str, column: str) -> None:
         """A CHECK that is not validated yet keeps NULL out of a column."""
-        self._proofs[(_key(table), constraint.casefold())] = column
+        self._proofs[(table.casefold(), constraint.casefold())] = column
 
     def validate(self, table: str, constraint: str) -> None:
         """A CHECK is validated: what it says holds for all rows."""
-        column = self._proofs.get((_key(table), constraint.casefold()))
+        column = self._proofs.get((table.casefold(), constraint.casefold()))
         if column:
-            self._columns[(_key(table), column.casefold())] = replace(self.column(table, column) or Column(""), null=False)
+            self._columns[(table.casefold(), column.casefold())] = replace(self.column(table, column) or Column(""), null=False)
 
     def _facts(self, table: str) -> TableFacts | None:
         name = table.casefold()
-        facts = self._tables.get(name) or self._tables.get(_key(table))
+        # Without its schema: which one that is when none is named is the session's business.
+        facts = self._tables.get(name) or self._tables.get(name.rpartition(".")[2])
         # Of several in schemas that are not searched any may be meant: the largest, and what nobody has counted before all.
         others = (facts for known, facts in self._tables.items() if known.endswith(f".{name}"))
         return facts or max(others, key=lambda one: (one.rows < 0, one.rows), default=None)
-
-
-def _key(table: str) -> str:
-    """A table without its schema: which one that is when none is named is the session's business."""
-    return table.casefold().rpartition(".")[2]

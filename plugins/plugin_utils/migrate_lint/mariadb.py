@@ -13,7 +13,7 @@ from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint import 
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.mariadb_alter import alter_table, options
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import Finding
-from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.words import ONE, Sql, Unreadable
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.words import MADE_BESIDE, ONE, Sql, Unreadable
 
 _IF = r"(?: IF(?: NOT)? EXISTS)?"
 _DROPPED = "DATABASE|SCHEMA|VIEW|SEQUENCE|FUNCTION|PROCEDURE|PACKAGE|EVENT|USER|ROLE|SERVER"
@@ -52,7 +52,7 @@ def _create_table(sql: Sql, rest: Sql, known: Known) -> list[Finding]:
     name = rest.name()
     if sql.starts("CREATE OR REPLACE"):
         return [Finding("drop-table", name, "CREATE OR REPLACE drops the table that is there.")]
-    known.create(name)
+    known.create(name, beside=sql.starts(MADE_BESIDE) is not None)
     if sql.has("SELECT"):
         known.fill(name)
     return []

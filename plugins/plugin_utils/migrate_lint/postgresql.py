@@ -13,7 +13,7 @@ from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint import 
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.postgresql_alter import alter_table
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import Finding
-from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.words import ONE, Sql, Unreadable
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.words import MADE_BESIDE, ONE, Sql, Unreadable
 
 _IF = r"(?: IF(?: NOT)? EXISTS)?"
 _DROPPED = (
@@ -64,7 +64,7 @@ def _names(sql: Sql | None) -> list[str]:
 
 
 def _create_table(sql: Sql, rest: Sql, known: Known) -> list[Finding]:
-    known.create(rest.name())
+    known.create(rest.name(), beside=sql.starts(MADE_BESIDE) is not None)
     parent = rest.after_name().starts("PARTITION OF")
     if sql.has("AS") and not parent:
         known.fill(rest.name())

@@ -25,6 +25,8 @@ logging.getLogger("sqlglot").addHandler(logging.NullHandler())
 # A name in `Sql.canon`, with its schema or without.
 ONE = r'(?:"[^"]*"|[^\W\d][\w$]*)'
 NAME = rf"{ONE}(?: \. {ONE})*"
+# What makes a table only where none of that name is there, or one that hides it from this session alone.
+MADE_BESIDE = r"CREATE (?:(?!TABLE )\w+ )*(?:TEMP|TEMPORARY|TABLE IF NOT EXISTS)"
 # Statements with a body of their own: a semicolon in them separates nothing that concerns the linter.
 _BODY = re.compile(r"^(DO|BEGIN NOT ATOMIC|(CREATE|ALTER)\b.*?\b(FUNCTION|PROCEDURE|TRIGGER|EVENT|PACKAGE))\b")
 # MariaDB runs what stands in such a comment (https://mariadb.com/kb/en/comment-syntax/).

@@ -82,6 +82,38 @@ def test_a_table_made_by_the_migrations_is_empty_until_it_is_filled():
     assert said(filled) == [("create-index", "block")]
 
 
+@pytest.mark.parametrize(
+    ("engine", "made", "after", "rule"),
+    [
+        *((engine, "CREATE TABLE IF NOT EXISTS t (id int)", DROP, "drop-column") for engine in ENGINES),
+        *((engine, "CREATE TABLE archive.t (LIKE t)", "DROP TABLE public.t", "drop-table") for engine in ENGINES),
+        *((engine, "CREATE TEMPORARY TABLE t AS SELECT 1 AS id", "DROP TABLE t", "drop-table") for engine in ENGINES),
+        (POSTGRESQL, "CREATE TEMP TABLE IF NOT EXISTS t AS SELECT 1 AS id", "DROP TABLE public.t", "drop-table"),
+        (POSTGRESQL, "CREATE UNLOGGED TABLE IF NOT EXISTS public.t (id int)", "DROP TABLE t", "drop-table"),
+        # It was taken away before, so that another one could be made.
+        (MARIADB, "CREATE TABLE t (id int)", "DROP TABLE t", "drop-table"),
+    ],
+)
+def test_a_table_that_is_there_already_was_not_made_by_the_migrations(engine, made, after, rule):
+    migrations = [Migration("1", EXPAND, "", (made,)), Migration("2", EXPAND, "", (after,))]
+    found = judge(migrations, engine, BIG)
+    assert said(found) == [(rule, "block")] and found.phases["2"].phase == CONTRACT
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("made", ["CREATE TABLE IF NOT EXISTS", "CREATE TABLE", "CREATE TEMPORARY TABLE"])
+def test_a_table_that_is_not_there_yet_was_made_by_the_migrations(engine, made):
+    found = lint(f"{made} n (id int)", "UPDATE n SET id = 1", "ALTER TABLE n DROP COLUMN id", "DROP TABLE n", engine=engine)
+    assert {level for rule, level in said(found) if rule != "implicit-commit"} == {"allow"} and found.phases["m"].phase == EXPAND
+
+
+def test_what_is_known_of_a_table_is_known_of_that_one_only():
+    added = lint("ALTER TABLE archive.t ADD n int DEFAULT 0", "ALTER TABLE t ALTER n DROP DEFAULT", engine=POSTGRESQL)
+    assert said(added) == [("brief-lock", "allow"), ("drop-default", "warn")]
+    archived = lint("CREATE TABLE archive.t (LIKE t)", "CREATE INDEX ON archive.t (id)", engine=POSTGRESQL)
+    assert said(archived) == [("create-index", "allow")]
+
+
 def test_rows_that_stand_in_the_text_are_few():
     made = ("CREATE TABLE n (id int)", "INSERT INTO n VALUES (1), (2)", "UPDATE n SET id = 3")
     for engine in ENGINES:
