@@ -575,6 +575,18 @@ def test_tables_with_rows_and_bytes(db, table):
     table.query("DROP TABLE large")
 
 
+def test_which_columns_get_a_value_by_themselves(mariadb, table):
+    table.query("DROP TABLE IF EXISTS valued")
+    table.query(
+        "CREATE TABLE valued (id bigint AUTO_INCREMENT PRIMARY KEY, a int, b int NOT NULL, c varchar(9) DEFAULT 'NULL', "
+        "d int DEFAULT NULL, e int NOT NULL DEFAULT 0, f datetime NOT NULL DEFAULT CURRENT_TIMESTAMP, g int AS (e + 1) STORED, "
+        "h text DEFAULT '')"
+    )
+    found = facts.tables(table, mariadb.engine, 10_000)["valued"].columns
+    assert {name for name, column in found.items() if column.default} == {"id", "c", "e", "f", "g", "h"}
+    table.query("DROP TABLE valued")
+
+
 MADE = {
     "postgresql": (
         "CREATE TYPE mood AS ENUM ('sad', 'ok')",

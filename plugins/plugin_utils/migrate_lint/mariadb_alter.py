@@ -120,11 +120,15 @@ def _added(new: Definition, table: str, known: Known) -> list[tuple[str, str]]:
         found.append(("unique-index", ""))
     if new.references:
         found.append(("foreign-key" if known.verifies_keys else "foreign-key-unchecked", ""))
-    given = new.default.words or new.numbered or new.stored or new.virtual
-    if new.not_null and not given:
+    if new.not_null and not _valued(new):
         found.append(("required-value", ""))
-    known.add(table, new.name, Column(new.type, not new.not_null, bool(given)))
+    known.add(table, new.name, Column(new.type, not new.not_null, _valued(new)))
     return found or [("brief-lock", "")]
+
+
+def _valued(new: Definition) -> bool:
+    """Whether it gets a value where an INSERT leaves it out."""
+    return bool(new.default.words and new.default.canon != "NULL") or new.numbered or new.stored or new.virtual
 
 
 def _changed(name: str, new: Definition, table: str, known: Known) -> list[tuple[str, str]]:
@@ -150,7 +154,10 @@ def _changed(name: str, new: Definition, table: str, known: Known) -> list[tuple
             found.append(("nullability", detail))
     if new.charset:
         found.append(("charset-convert", f"Which character set {name} has now is not known."))
-    if new.not_null and (old is None or old.null) and not new.default.words and not new.numbered:
-        found.append(("required-value", ""))
-    known.change(table, new.name, type=new.type, null=not new.not_null, default=bool(new.default.words))
+    if not _valued(new):
+        if new.not_null and (old is None or old.null or old.default):
+            found.append(("required-value", ""))
+        elif old and old.default and known.without_default(table, name) == "drop-default":
+            found.append(("drop-default", "A MODIFY or CHANGE that does not say the default again takes it away."))
+    known.change(table, new.name, type=new.type, null=not new.not_null, default=_valued(new))
     return found or [("brief-lock", "")]

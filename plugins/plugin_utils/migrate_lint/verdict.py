@@ -57,7 +57,8 @@ class Rules:
 class Column:
     """A column as the database has it now. ``type`` as ``format_type()`` or ``COLUMN_TYPE`` say it.
 
-    ``null``: a NULL can be in it. Say False also where a valid CHECK proves that none is.
+    ``null``: a NULL can be in it. Say False also where a valid CHECK proves that none is. ``default``: where an INSERT leaves it
+    out, it gets a value, by a default or because it is numbered or computed.
     """
 
     type: str

@@ -129,6 +129,17 @@ def test_a_default_for_old_rows_only(engine, null, rule):
     assert said(lint("ALTER TABLE t ALTER COLUMN n DROP DEFAULT", engine=engine)) == [("drop-default", "warn")]
 
 
+@pytest.mark.parametrize("change", ["MODIFY id", "CHANGE COLUMN id id"])
+def test_a_number_that_is_given_no_more_is_missed_by_old_code(change):
+    tables = {"t": TableFacts(10, 0, {"id": Column("bigint(20)", False, default=True)})}
+    lost = f"ALTER TABLE t {change} bigint NOT NULL"
+    assert said(lint(lost, tables=tables)) == [("required-value", "block")]
+    assert ("required-value", "block") not in said(lint(f"{lost} AUTO_INCREMENT", tables=tables))
+    # What the first one says is what the second one meets.
+    again = lint(f"{lost} AUTO_INCREMENT", lost, tables=tables)
+    assert [verdict.level for verdict in again.verdicts if verdict.rule == "required-value"] == ["block"]
+
+
 def test_an_earlier_migration_changes_what_a_later_one_meets():
     tables = {"t": TableFacts(1_000_000, 0, {"b": Column("varchar(20)")})}
     wider = "ALTER TABLE t ALTER b TYPE varchar({})"

@@ -21,7 +21,7 @@ _LOCKED = {"55P03", "1205"}
 
 @dataclass(frozen=True)
 class ColumnFacts:
-    """A column: its ``type`` in the server's words, whether a NULL can be in it, and whether it has a default."""
+    """A column: its ``type`` in the server's words, whether a NULL can be in it, and whether one that is left out gets a value."""
 
     type: str
     null: bool
@@ -61,8 +61,9 @@ _COLUMNS = {
     "a.atthasdef::int FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' "
     "AND n.nspname <> 'information_schema'",
-    MARIADB: "SELECT '', TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IF(IS_NULLABLE = 'YES', 1, 0), IF(COLUMN_DEFAULT IS NULL, 0, 1) "
-    "FROM information_schema.columns WHERE TABLE_SCHEMA = DATABASE()",
+    # A default of NULL is told as this word, and a text as a literal (https://mariadb.com/kb/en/information-schema-columns-table/).
+    MARIADB: "SELECT '', TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IF(IS_NULLABLE = 'YES', 1, 0), "
+    "IF(COLUMN_DEFAULT <> 'NULL' OR EXTRA REGEXP 'auto_increment|GENERATED', 1, 0) FROM information_schema.columns WHERE TABLE_SCHEMA = DATABASE()",
 }
 _INVALID = (
     "SELECT CASE WHEN pg_table_is_visible(i.indexrelid) THEN '' ELSE n.nspname END, c.relname, i.indrelid::regclass::text "
