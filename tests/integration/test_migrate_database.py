@@ -575,6 +575,24 @@ def test_tables_with_rows_and_bytes(db, table):
     table.query("DROP TABLE large")
 
 
+def test_which_columns_tell_rows_apart(db, table):
+    size = "(9)" if db.engine == "mariadb" else ""
+    table.query("DROP TABLE IF EXISTS apart")
+    table.query(f"CREATE TABLE apart (a int PRIMARY KEY, b int UNIQUE, c int, d int, e text, f int, UNIQUE (c, d), UNIQUE (e{size}, f))")
+    table.query("CREATE INDEX by_f ON apart (f)")
+    table.query("CREATE TABLE pairs (a int, b int, PRIMARY KEY (a, b))")
+    found = facts.tables(table, db.engine, 10_000)
+    assert {name for name, column in found["apart"].columns.items() if column.unique} == {"a", "b"}
+    assert len(found["apart"].columns) == 6 and not any(column.unique for column in found["pairs"].columns.values())
+    if db.engine == "postgresql":
+        table.query("CREATE UNIQUE INDEX ON apart (lower(e))")
+        table.query("CREATE UNIQUE INDEX ON apart (c) WHERE d > 0")
+        table.query("CREATE UNIQUE INDEX ON apart (d) INCLUDE (f)")
+        found = facts.tables(table, db.engine, 10_000)
+        assert {name for name, column in found["apart"].columns.items() if column.unique} == {"a", "b", "d"}
+    table.query("DROP TABLE apart, pairs")
+
+
 def test_which_columns_get_a_value_by_themselves(mariadb, table):
     table.query("DROP TABLE IF EXISTS valued")
     table.query(

@@ -8,73 +8,79 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.bounds import bounded, few, limited, name, target
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.calls import strange
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import Finding
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.words import Sql, sqlglot, tree
 
 VERBS = r"\(|WITH|SELECT|INSERT|REPLACE|UPDATE|DELETE|MERGE|VALUES|TABLE"
-# A column that tells rows apart, by its name: equality with it meets few rows.
-_KEY = re.compile(r"(.*_)?(id|uuid|guid|key|slug|code|email)", re.IGNORECASE)
-# Functions that a migration may call without anybody wondering.
-_HARMLESS = {
-    "setval", "set_config", "nextval", "currval", "now", "version", "coalesce", "count", "max", "min", "pg_sleep", "concat", "greatest",
-    "current_setting", "current_schema", "row_count", "found_rows", "last_insert_id", "database", "sleep", "get_lock", "release_lock",
-    "pg_advisory_lock", "pg_advisory_unlock", "pg_advisory_xact_lock", "pg_try_advisory_lock", "pg_get_serial_sequence", "if", "exists",
-}  # fmt: skip
+# MariaDB's REPLACE is an INSERT that writes the rows that are there as well. sqlglot can't read it.
+_REPLACE = re.compile(r"REPLACE(\s+(LOW_PRIORITY|DELAYED))?(\s+INTO)?\b", re.IGNORECASE)
+# What MariaDB makes up: nobody waits for rows of it.
+_MADE_UP = re.compile(r"seq_\d+_to_\d+(_step_\d+)?|dual|information_schema\..*", re.IGNORECASE)
 
 
 def findings(sql: Sql, engine: str, known: Known) -> list[Finding]:
     """What a statement that reads or writes rows meets. Raises Unreadable."""
     exp = sqlglot.exp
-    whole = tree(sql.text, engine)
+    replaces = engine != POSTGRESQL and sql.starts("REPLACE") is not None
+    whole = tree(_REPLACE.sub("INSERT INTO", sql.text, count=1) if replaces else sql.text, engine)
     found = []
-    for node in whole.find_all(exp.Update, exp.Delete):
-        table = _name(node.this) or _name((node.args.get("tables") or [None])[0])
-        where, limit = node.args.get("where"), node.args.get("limit")
-        if limit is not None or (where is not None and _bounded(where.this)):
-            continue
-        found.append(Finding("wide-write" if where is not None else "unbounded-write", table))
-    for node in whole.find_all(exp.Insert):
-        if isinstance(node.expression, exp.Values):
-            continue  # as many rows as the text has
-        target = node.this.this if isinstance(node.this, exp.Schema) else node.this
-        known.fill(_name(target))
-    if isinstance(whole, exp.Select) and whole.args.get("from_") is None and whole.args.get("from") is None:
-        strange = sorted({call.name for call in whole.find_all(exp.Anonymous) if call.name.lower() not in _HARMLESS})
-        found += [Finding("opaque", "", f"It calls {name}().") for name in strange]
+    for node in whole.find_all(exp.Update, exp.Delete, exp.Insert, exp.Merge):
+        if isinstance(node, exp.Merge):
+            found += _merge(node, known)
+        elif node.find_ancestor(exp.When):
+            continue  # a part of MERGE
+        elif isinstance(node, exp.Insert):
+            found += _insert(node, whole, engine, known, replaces)
+        else:
+            found += _write(node, known)
+    if isinstance(whole, exp.Query):
+        found += [Finding("opaque", "", f"It calls {call}().") for call in strange(whole)]
     return found
 
 
-def _name(node: t.Any) -> str:
-    if not isinstance(node, sqlglot.exp.Table):
-        return ""
-    return f"{node.db}.{node.name}" if node.db else node.name
+def _write(node: t.Any, known: Known) -> list[Finding]:
+    chosen = node.args.get("tables") or ()
+    where = node.args.get("where")
+    if limited(node) or (where is not None and bounded(where.this, target(node.this, known, chosen))):
+        return []
+    said = where is not None or node.args.get("limit") is not None
+    return [Finding("wide-write" if said else "unbounded-write", name(node.this) or name(chosen[0] if chosen else None))]
 
 
-def _bounded(condition: t.Any) -> bool:
-    """Whether one of the conditions that hold together names its rows or a range of them."""
+def _merge(node: t.Any, known: Known) -> list[Finding]:
+    known.fill(name(node.this))
+    whens = [
+        one for one in node.args["whens"].expressions if isinstance(one.args["then"], sqlglot.exp.Update) or one.text("then") == "DELETE"
+    ]
+    beyond = any(one.args.get("source") for one in whens)
+    if not whens or (few(node.args["using"], known) and not beyond):
+        return []
+    return [Finding("wide-write", name(node.this))]
+
+
+def _insert(node: t.Any, whole: t.Any, engine: str, known: Known, replaces: bool) -> list[Finding]:
     exp = sqlglot.exp
-    lower: set[str] = set()
-    upper: set[str] = set()
-    for part in condition.flatten() if isinstance(condition, exp.And) else [condition]:
-        part = part.unnest()
-        if isinstance(part, exp.And) and _bounded(part):
-            return True
-        column = part.this if isinstance(part, exp.Predicate) else None
-        if not isinstance(column, exp.Column):
-            continue
-        if isinstance(part, exp.Between):
-            return True
-        if isinstance(part, exp.EQ) and _KEY.fullmatch(column.name) and not part.expression.find(exp.Column):
-            return True
-        if isinstance(part, exp.In):
-            query = part.args.get("query")
-            if query is not None and query.find(exp.Limit, exp.Fetch):
-                return True
-            if query is None and part.expressions and _KEY.fullmatch(column.name):
-                return True
-        if isinstance(part, (exp.GT, exp.GTE)):
-            lower.add(column.name)
-        if isinstance(part, (exp.LT, exp.LTE)):
-            upper.add(column.name)
-    return bool(lower & upper)
+    query = node.expression
+    if query is None or isinstance(query, exp.Values):
+        return []  # as many rows as the text has
+    into = name(node.this.this if isinstance(node.this, exp.Schema) else node.this)
+    known.fill(into)
+    if few(query, known):
+        return []
+    found = []
+    conflict = node.args.get("conflict")
+    if (replaces or (conflict is not None and "UPDATE" in conflict.text("action"))) and not known.new(into):
+        found.append(Finding("wide-write", into, "It writes rows that are there as well."))
+    if engine != POSTGRESQL:
+        parts = {one.alias for one in whole.find_all(exp.CTE)}
+        read = dict.fromkeys(name(one) for one in query.find_all(exp.Table))
+        found += [
+            Finding("wide-write", one, "It locks the rows that it reads.")
+            for one in read
+            if one not in parts and one != into and not _MADE_UP.fullmatch(one)
+        ]
+    return found

@@ -58,12 +58,13 @@ class Column:
     """A column as the database has it now. ``type`` as ``format_type()`` or ``COLUMN_TYPE`` say it.
 
     ``null``: a NULL can be in it. Say False also where a valid CHECK proves that none is. ``default``: where an INSERT leaves it
-    out, it gets a value, by a default or because it is numbered or computed.
+    out, it gets a value, by a default or because it is numbered or computed. ``unique``: no two rows have the same value.
     """
 
     type: str
     null: bool = True
     default: bool = False
+    unique: bool = False
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,11 @@ MADE_BESIDE = r"CREATE (?:(?!TABLE )\w+ )*(?:TEMP|TEMPORARY|TABLE IF NOT EXISTS)
 _BODY = re.compile(r"^(DO|BEGIN NOT ATOMIC|(CREATE|ALTER)\b.*?\b(FUNCTION|PROCEDURE|TRIGGER|EVENT|PACKAGE))\b")
 # MariaDB runs what stands in such a comment (https://mariadb.com/kb/en/comment-syntax/).
 _EXECUTED = re.compile(r"/\*M?!\d*(.*?)\*/", re.DOTALL)
+# The server runs the statement behind it, to say how that went.
+_RUN = (
+    r"(?:EXPLAIN|DESCRIBE|DESC) (?:\( (?:[^)]* )?ANALY[SZ]E [^)]*\)|ANALY[SZ]E(?: VERBOSE)?(?: FORMAT = \w+)?)"
+    r"|ANALYZE(?: FORMAT = \w+)?(?= (?:SELECT|INSERT|REPLACE|UPDATE|DELETE|WITH) )"
+)
 _TEXTS = ("STRING", "NATIONAL_STRING", "RAW_STRING", "HEREDOC_STRING", "UNICODE_STRING", "BYTE_STRING", "HEX_STRING", "BIT_STRING")
 
 
@@ -127,7 +132,7 @@ def dialect(engine: str) -> str:
 
 
 def read(text: str, engine: str) -> tuple[Sql, ...]:
-    """The statements in the text, usually one; none where it holds comments only. Raises Unreadable."""
+    """The statements that the text runs, usually one; none where it holds comments only. Raises Unreadable."""
     if engine != POSTGRESQL:
         text = _EXECUTED.sub(r" \1 ", text)
     words = _words(text, engine)
@@ -137,7 +142,8 @@ def read(text: str, engine: str) -> tuple[Sql, ...]:
             statements.append([])
         else:
             statements[-1].append(word)
-    return tuple(Sql(tuple(one), text[one[0].begin : one[-1].end]) for one in statements if one)
+    run = [(Sql(tuple(one)).starts(_RUN) or Sql(tuple(one))).words for one in statements]
+    return tuple(Sql(one, text[one[0].begin : one[-1].end]) for one in run if one)
 
 
 def tree(text: str, engine: str) -> t.Any:
@@ -160,13 +166,13 @@ def _words(text: str, engine: str, shift: int = 0, deep: int = 0) -> list[Word]:
     if deep > 4:
         raise Unreadable("a command in a command in a command")
     words: list[Word] = []
-    command = False
+    command, behind = False, 0
     for token in tokens:
         kind = token.token_type.name
         begin, end = shift + token.start, shift + token.end + 1
-        if command and kind == "STRING" and text[token.start : token.start + 1] not in "'\"":
-            # The tokenizer leaves what follows such a verb as one text.
-            words += _words(token.text, engine, shift + text.find(token.text, token.start), deep + 1)
+        if command and kind == "STRING" and text[behind:].lstrip()[:1] not in ("'", '"'):
+            # The tokenizer leaves what follows such a verb as one text, and does not say where it begins.
+            words += _words(token.text, engine, shift + text.find(token.text, behind), deep + 1)
         elif kind in _TEXTS:
             words.append(Word("'?'", token.text, begin, end))
         elif kind == "IDENTIFIER":
@@ -174,5 +180,6 @@ def _words(text: str, engine: str, shift: int = 0, deep: int = 0) -> list[Word]:
         else:
             for part in token.text.split():
                 words.append(Word(part.upper(), part.lower() if engine == POSTGRESQL else part, begin, end))
+        behind = token.end + 1
         command = token.token_type in spoken.tokenizer_class.COMMANDS
     return words

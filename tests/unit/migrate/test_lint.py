@@ -147,6 +147,167 @@ def test_an_earlier_migration_changes_what_a_later_one_meets():
     assert said(found) == [("brief-lock", "allow"), ("type-shrink", "block")]
 
 
+# --- how many rows ---------------------------------------------------------------------------------
+
+KEYED = {"t": TableFacts(5_000_000, 0, {"id": Column("int"), "name": Column("text"), "code": Column("text", unique=True)})}
+BATCH = "SELECT id FROM t WHERE name IS NULL ORDER BY id LIMIT 1000"
+OF_T = [("wide-write", "warn")]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "where",
+    [
+        "id = 7",
+        "t.id = 7 AND name = 'x'",
+        "(name = 'x' AND (id = 7))",
+        "id IN (1, 2, 3)",
+        "uuid = '9f1c'",
+        "code = 'x'",
+        "code IN ('x', 'y')",
+        "id BETWEEN 1 AND 10000",
+        "id BETWEEN '1' AND '1000'",
+        "id > 20000 AND id <= 30000 AND name IS NULL",
+        "id >= -5 AND id < 5",
+        f"id IN ({BATCH})",
+        f"id IN (SELECT id FROM ({BATCH}) AS batch)",
+        "id IN (SELECT id FROM t WHERE id BETWEEN 1 AND 1000)",
+    ],
+)
+def test_a_batch_meets_few_rows(engine, where):
+    assert said(lint(f"UPDATE t SET name = 'y' WHERE {where}", f"DELETE FROM t WHERE {where}", engine=engine, tables=KEYED)) == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "where"),
+    [
+        (MARIADB, "id > ? AND id <= ?"),
+        (MARIADB, "id > @last AND id <= @last + 1000"),
+        (POSTGRESQL, "id BETWEEN $1 AND $2"),
+        (POSTGRESQL, "room_id > $1 AND room_id <= $2"),
+        (POSTGRESQL, f"ctid = ANY (ARRAY({BATCH.replace('SELECT id', 'SELECT ctid')}))"),
+        (POSTGRESQL, f"id IN ({BATCH.replace('LIMIT 1000', 'FETCH FIRST 1000 ROWS ONLY')})"),
+        (MARIADB, "name IS NULL ORDER BY id LIMIT 1000"),
+        (MARIADB, "name IS NULL LIMIT ?"),
+    ],
+)
+def test_a_batch_whose_numbers_come_later_or_in_other_words(engine, where):
+    assert said(lint(f"DELETE FROM t WHERE {where}", engine=engine, tables=KEYED)) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "where",
+    [
+        "tenant_id = 1",
+        "status_code = 'x'",
+        "name = 'x'",
+        "tenant_id IN (1, 2)",
+        "created BETWEEN '1900-01-01' AND '2100-01-01'",
+        "stars BETWEEN 1 AND 5",
+        "id > 0",
+        "id > 0 AND id < 100000000",
+        "id BETWEEN 1 AND 1000000",
+        "id > 0 AND id <= (SELECT max(id) FROM t)",
+        "id IN (SELECT id FROM t LIMIT 100000000)",
+        "id IN (SELECT id FROM t WHERE name = 'x')",
+        "tenant_id IN (SELECT id FROM tenants LIMIT 10)",
+        "id = 7 OR name = 'x'",
+        "NOT id = 7",
+    ],
+)
+def test_what_may_meet_any_number_of_rows(engine, where):
+    assert said(lint(f"UPDATE t SET name = 'y' WHERE {where}", engine=engine, tables=KEYED)) == OF_T
+    assert said(lint(f"DELETE FROM t WHERE {where}", engine=engine, tables=KEYED)) == OF_T
+
+
+def test_the_key_of_another_table_is_none_of_the_one_that_is_written():
+    joined = "UPDATE t AS b JOIN tenants AS o ON o.id = b.tenant_id SET b.name = 'y' WHERE {}.id = 7"
+    assert said(lint(joined.format("o"), tables=KEYED)) == OF_T
+    assert said(lint(joined.format("b"), tables=KEYED)) == []
+    gone = "DELETE b FROM t AS b JOIN tenants AS o ON o.id = b.tenant_id WHERE {}.id = 7"
+    assert said(lint(gone.format("o"), tables=KEYED)) == OF_T
+    assert said(lint(gone.format("b"), tables=KEYED)) == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "statement", "found"),
+    [
+        (POSTGRESQL, "INSERT INTO t (id) SELECT id FROM p ON CONFLICT (id) DO UPDATE SET name = 'x'", OF_T),
+        (POSTGRESQL, "INSERT INTO t (id) SELECT id FROM p ON CONFLICT DO NOTHING", []),
+        (POSTGRESQL, "INSERT INTO t (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET name = 'x'", []),
+        (POSTGRESQL, "INSERT INTO t (id) SELECT 1 ON CONFLICT (id) DO UPDATE SET name = 'x'", []),
+        (POSTGRESQL, f"INSERT INTO t (id) ({BATCH}) ON CONFLICT (id) DO UPDATE SET name = 'x'", []),
+        (POSTGRESQL, "INSERT INTO t (id) SELECT 1 UNION ALL SELECT id FROM p ON CONFLICT (id) DO UPDATE SET name = 'x'", OF_T),
+        (POSTGRESQL, "INSERT INTO p SELECT id FROM t", []),
+        (POSTGRESQL, "INSERT INTO t DEFAULT VALUES", []),
+        (MARIADB, "INSERT INTO p SELECT id FROM t", OF_T),
+        (MARIADB, "INSERT INTO p SELECT id FROM t WHERE id BETWEEN 1 AND 1000", []),
+        (MARIADB, "INSERT INTO p SELECT t.id FROM small JOIN t ON t.id = small.id", OF_T),
+        (MARIADB, "INSERT INTO p WITH some AS (SELECT id FROM small) SELECT id FROM some", []),
+        (MARIADB, "INSERT INTO t (id) SELECT seq FROM seq_1_to_100000", []),
+        (MARIADB, "INSERT INTO t (id) SELECT id FROM small ON DUPLICATE KEY UPDATE name = 'x'", OF_T),
+        (MARIADB, "REPLACE INTO t (id, name) SELECT id, 'x' FROM small", OF_T),
+        (MARIADB, "REPLACE INTO t (id, name) VALUES (1, 'x')", []),
+        (POSTGRESQL, "MERGE INTO t USING p ON p.id = t.id WHEN MATCHED THEN DELETE", OF_T),
+        (POSTGRESQL, "MERGE INTO t USING p ON p.id = t.id WHEN MATCHED THEN UPDATE SET name = 'x'", OF_T),
+        (POSTGRESQL, "MERGE INTO t USING p ON p.id = t.id WHEN NOT MATCHED THEN INSERT VALUES (p.id)", []),
+        (POSTGRESQL, f"MERGE INTO t USING ({BATCH}) AS p ON p.id = t.id WHEN MATCHED THEN DELETE", []),
+        (POSTGRESQL, f"MERGE INTO t USING ({BATCH}) AS p ON p.id = t.id WHEN NOT MATCHED BY SOURCE THEN DELETE", OF_T),
+    ],
+)
+def test_rows_that_come_out_of_a_query(engine, statement, found):
+    tables = {**KEYED, "small": TableFacts(5), "p": TableFacts(5)}
+    assert [one for one in said(lint(statement, engine=engine, tables=tables)) if one[1] != "allow"] == found
+
+
+def test_a_table_that_nobody_knows_yet_is_filled_without_a_word():
+    fill = "INSERT INTO n SELECT id FROM t ON CONFLICT (id) DO UPDATE SET id = 1"
+    assert said(lint("CREATE TABLE n (id int PRIMARY KEY)", fill, engine=POSTGRESQL)) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("query", "calls"),
+    [
+        ("SELECT backfill(id) FROM t", "backfill"),
+        ("SELECT app.backfill(id) FROM t LIMIT 5", "backfill"),
+        ("SELECT count(*) FROM t WHERE fix(id) > 0", "fix"),
+        ("WITH done AS (SELECT fix_all()) SELECT * FROM done", "fix_all"),
+        ("SELECT fix_all() UNION SELECT 1", "fix_all"),
+        ("SELECT coalesce(max(id), 0), now(), version(), json_length(name) FROM t WHERE upper(name) = concat('A', id)", ""),
+        ("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()", ""),
+    ],
+)
+def test_a_query_that_calls_what_nobody_knows(engine, query, calls):
+    found = lint(query, engine=engine)
+    assert said(found) == ([("opaque", "warn")] if calls else [])
+    assert not calls or f"It calls {calls}()." in found.verdicts[0].why
+
+
+def test_what_a_tool_asks_a_catalog_is_harmless():
+    asked = "SELECT format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum) FROM pg_class c"
+    assert said(lint(asked, "SELECT * FROM jsonb_each('{}'), generate_series(1, 3)", engine=POSTGRESQL)) == []
+    assert said(lint("SELECT * FROM fix_all()", engine=POSTGRESQL)) == [("opaque", "warn")]
+
+
+@pytest.mark.parametrize(
+    ("engine", "prefix"),
+    [
+        *((engine, "EXPLAIN ANALYZE") for engine in ENGINES),
+        (POSTGRESQL, "explain analyze verbose"),
+        (POSTGRESQL, "EXPLAIN (ANALYZE, BUFFERS)"),
+        (POSTGRESQL, "EXPLAIN (FORMAT JSON, ANALYSE TRUE)"),
+        (MARIADB, "ANALYZE"),
+        (MARIADB, "ANALYZE FORMAT=JSON"),
+    ],
+)
+def test_a_plan_that_is_shown_by_running_it(engine, prefix):
+    assert said(lint(f"{prefix} DELETE FROM t", engine=engine)) == [("unbounded-write", "block")]
+    assert said(lint(f"{prefix} DELETE FROM t WHERE name = 'x'", engine=engine)) == OF_T
+    assert said(lint("EXPLAIN DELETE FROM t", "ANALYZE TABLE t" if engine == MARIADB else "ANALYZE t", engine=engine)) == []
+
+
 # --- phases ---------------------------------------------------------------------------------------
 
 
@@ -423,6 +584,7 @@ def test_squawk_says_something_else(stdout):
 PIECES = (
     "ALTER TABLE t ADD DROP COLUMN MODIFY CHANGE x int DEFAULT ( ) , ; 'a' \"b\" `c` NOT NULL CHECK CONSTRAINT FOREIGN KEY REFERENCES p"
     " CREATE INDEX ON RENAME TO UPDATE SET = 1 WHERE DELETE FROM $$ -- /* */ . :: enum IN SELECT BEGIN WITH AS VACUUM REINDEX"
+    " INSERT INTO REPLACE MERGE USING WHEN MATCHED THEN VALUES BETWEEN AND LIMIT id = 1 > < EXPLAIN ANALYZE TEMP IF EXISTS"
 )
 ANY = st.text(max_size=60) | st.lists(st.sampled_from(PIECES.split(" ")), max_size=14).map(" ".join)
 

@@ -21,11 +21,15 @@ _LOCKED = {"55P03", "1205"}
 
 @dataclass(frozen=True)
 class ColumnFacts:
-    """A column: its ``type`` in the server's words, whether a NULL can be in it, and whether one that is left out gets a value."""
+    """A column: its ``type`` in the server's words, whether a NULL can be in it, and whether one that is left out gets a value.
+
+    ``unique``: an index of this column alone keeps its values apart.
+    """
 
     type: str
     null: bool
     default: bool
+    unique: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,18 @@ _COLUMNS = {
     POSTGRESQL: "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN '' ELSE n.nspname END, c.relname, a.attname, "
     "format_type(a.atttypid, a.atttypmod), (NOT a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid "
     "AND k.contype = 'c' AND k.convalidated AND pg_get_constraintdef(k.oid) = format('CHECK ((%I IS NOT NULL))', a.attname)))::int, "
-    "a.atthasdef::int FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "a.atthasdef::int, EXISTS (SELECT FROM pg_index u WHERE u.indrelid = c.oid AND u.indisunique AND u.indisvalid "
+    "AND u.indpred IS NULL AND u.indnkeyatts = 1 AND u.indkey[0] = a.attnum)::int "
+    "FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' "
     "AND n.nspname <> 'information_schema'",
     # A default of NULL is told as this word, and a text as a literal (https://mariadb.com/kb/en/information-schema-columns-table/).
-    MARIADB: "SELECT '', TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IF(IS_NULLABLE = 'YES', 1, 0), "
-    "IF(COLUMN_DEFAULT <> 'NULL' OR EXTRA REGEXP 'auto_increment|GENERATED', 1, 0) FROM information_schema.columns WHERE TABLE_SCHEMA = DATABASE()",
+    MARIADB: "SELECT '', c.TABLE_NAME, c.COLUMN_NAME, COLUMN_TYPE, IF(IS_NULLABLE = 'YES', 1, 0), "
+    "IF(COLUMN_DEFAULT <> 'NULL' OR EXTRA REGEXP 'auto_increment|GENERATED', 1, 0), u.TABLE_NAME IS NOT NULL "
+    "FROM information_schema.columns c LEFT JOIN (SELECT DISTINCT TABLE_NAME, MAX(COLUMN_NAME) AS COLUMN_NAME "
+    "FROM information_schema.statistics WHERE TABLE_SCHEMA = DATABASE() GROUP BY TABLE_NAME, INDEX_NAME "
+    "HAVING COUNT(*) = 1 AND MAX(NON_UNIQUE) = 0 AND MAX(SUB_PART) IS NULL) u "
+    "ON u.TABLE_NAME = c.TABLE_NAME AND u.COLUMN_NAME = c.COLUMN_NAME WHERE c.TABLE_SCHEMA = DATABASE()",
 }
 _INVALID = (
     "SELECT CASE WHEN pg_table_is_visible(i.indexrelid) THEN '' ELSE n.nspname END, c.relname, i.indrelid::regclass::text "
@@ -81,8 +91,8 @@ def tables(session: Asks, engine: str, small: int) -> dict[str, TableFacts]:
     One that has no estimate is counted only as far as it takes to know whether it has more than ``small`` rows.
     """
     columns: dict[str, dict[str, ColumnFacts]] = {}
-    for schema, table, column, kind, null, default in session.query(_COLUMNS[engine]):
-        columns.setdefault(_full(schema, table), {})[column or ""] = ColumnFacts(kind or "", null == "1", default == "1")
+    for schema, table, column, kind, null, default, unique in session.query(_COLUMNS[engine]):
+        columns.setdefault(_full(schema, table), {})[column or ""] = ColumnFacts(kind or "", null == "1", default == "1", unique == "1")
     found = {}
     for schema, name, rows, size in session.query(_POSTGRESQL if engine == POSTGRESQL else _MARIADB):
         count = int(rows or -1)
