@@ -78,13 +78,13 @@ class Known:
     def without_default(self, table: str, name: str) -> str:
         """The rule that losing the column's default meets. The column may have come with these migrations, for old rows' sake."""
         now = self.column(table, name)
-        if now is None or (table.casefold(), name.casefold()) not in self._added:
+        if now is None or not self.added(table, name):
             return "drop-default"
         return "brief-lock" if now.null else "required-value"
 
     def added(self, table: str, name: str) -> bool:
         """Whether these migrations add the column, so that no running code writes to it by its name."""
-        return (_key(table), name.casefold()) in self._added
+        return (table.casefold(), name.casefold()) in self._added
 
     def change(self, table: str, name: str, **changes: t.Any) -> None:
         """A column is changed. A change of what is not known stays unknown, unless its ``type`` is told."""
