@@ -107,6 +107,29 @@ def test_killed_in_the_middle_the_lock_is_free_once_its_command_has_ended_and_a_
     assert runner.apply(db.engine, db.name, db.tool, "once more").get("applied") == []
 
 
+def lose_the_lock(db: Server, owner: str) -> None:
+    """End the connection that holds it, as a restart of the server or an administrator would."""
+    with db.session() as session:
+        if db.engine == "postgresql":
+            session.query("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        else:
+            holds = f"'%/* steady.deploy migrate: {owner}%' AND ID <> CONNECTION_ID()"
+            (number,) = session.query(f"SELECT ID FROM information_schema.processlist WHERE INFO LIKE {holds}")[0]
+            session.query(f"KILL {number}")
+
+
+def test_without_the_lock_it_does_not_go_on_and_tells_what_is_applied(db, folder):
+    folder(a_rooms=f"CREATE TABLE rooms (id int);\n{slow(db, 4)}", b_guests="CREATE TABLE guests (id int);\n")
+    run = begin(db, "the loser")
+    with db.session() as session:
+        db.sees(session, "sleep(4)" if db.engine == "postgresql" else "SLEEP(4)")
+    lose_the_lock(db, "the loser")
+    said = end(run)
+    assert "was lost while it was held" in said["failed"] and "Applied: a_rooms.sql; not applied: b_guests.sql" in said["failed"], said
+    assert said["facts"]["applied"] == ["a_rooms.sql"] and {"rooms", "guests"} & tables(db) == {"rooms"}
+    assert runner.apply(db.engine, db.name, db.tool, "the next one")["applied"] == ["b_guests.sql"]
+
+
 def test_a_failure_tells_what_is_there_and_a_rerun_goes_on(db, folder):
     folder(a_rooms="CREATE TABLE rooms (id int);\n", b_bad="CREATE TABLE guests (id int);\nALTER TABLE no_such_table ADD x int;\n")
     failed = runner.apply(db.engine, db.name, db.tool, "me")

@@ -161,7 +161,7 @@ class Run:
                 try:
                     self._all(chosen.apply, lock, guard, facts)
                 except MigrateError as exc:
-                    exc.facts["migration"] = {**exc.facts.get("migration", {}), **_seen(guard.watched())}
+                    exc.facts["migration"] = {**facts, **exc.facts.get("migration", {}), **_seen(guard.watched())}
                     raise
                 watched = guard.watched()
             facts.update(_seen(watched))
@@ -194,30 +194,57 @@ class Run:
             facts["tries"] += 1
             self._tell("migrate", self._name, {"left": len(left)})
             concurrently = any("concurrently" in text.lower() for one in left for text in one.statements or ())
-            outcome = self._adapter.apply(_With(self._tool, self._database.environment(concurrently)), [one.id for one in left])
-            done += outcome.applied
-            lock.check()
+            outcome = self._try([one.id for one in left], self._database.environment(concurrently), lock, done)
             if outcome.failed is None:
                 return
             failed = next(one for one in left if one.id == outcome.failed)
             cancelled = guard.watched().ended[ended:]
             pause = next(pauses, None) if is_lock_timeout(outcome.reason, bool(cancelled)) else None
             if pause is None or not _whole(failed, outcome):
-                raise self._failed(outcome, done, [one.id for one in left[len(outcome.applied) :]], cancelled, facts)
+                raise self._failed(outcome, done, [one.id for one in left if one.id not in done], cancelled, facts["tries"])
             self._tell("migrate", self._name, {"pause": round(pause, 1)}, again=outcome.reason)
             self._clock.sleep(pause)
 
+    def _try(self, ids: t.Sequence[str], env: t.Mapping[str, str], lock: Lock, done: list[str]) -> Outcome:
+        """Apply these, and add to what is ``done``. Once the lock is lost, no further command of the tool is begun."""
+        try:
+            outcome = self._adapter.apply(_With(self._tool, env, lock), ids)
+            lock.check()
+        except MigrateError:
+            try:
+                lock.check()
+            except MigrateError as lost:
+                raise MigrateError(f"{lost.message}. {self._ask(ids, done)}") from None
+            raise
+        done += outcome.applied
+        return outcome
+
+    def _ask(self, ids: t.Sequence[str], done: list[str]) -> str:
+        """What of these is applied, where the adapter did not come to tell; it is added to what is ``done``."""
+        try:
+            now = self._adapter.pending(self._tool)
+        except MigrateError as exc:
+            return f"Nobody knows how much of {words(ids)} is applied: {exc.message}"
+        if now.drift:
+            return f"Nobody knows how much of {words(ids)} is applied: {now.drift[0]}"
+        done += [each for each in ids if each not in now.pending]
+        return _applied(done, [each for each in ids if each in now.pending])
+
     def _failed(
-        self, outcome: Outcome, done: t.Sequence[str], missing: t.Sequence[str], cancelled: t.Sequence[str], facts: t.Mapping[str, t.Any]
+        self, outcome: Outcome, done: t.Sequence[str], missing: t.Sequence[str], cancelled: t.Sequence[str], tries: int
     ) -> MigrateError:
         why = f" (the guard: {cancelled[-1]})" if cancelled else ""
-        tried = f" after {facts['tries']} tries" if facts["tries"] > 1 else ""
+        tried = f" after {tries} tries" if tries > 1 else ""
         return MigrateError(
             f"migration {outcome.failed} of {self._called} failed{tried}: {outcome.reason}{why}. "
-            f"Applied: {words(done) if done else 'none'}; not applied: {words(missing)}; what it left: {outcome.left}. "
+            f"{_applied(done, missing)}; what it left: {outcome.left}. "
             "Mend the migration, then run again",
-            migration={**facts, "failed": outcome.failed, "reason": outcome.reason, "left": outcome.left, "not_applied": list(missing)},
+            migration={"failed": outcome.failed, "reason": outcome.reason, "left": outcome.left, "not_applied": list(missing)},
         )
+
+
+def _applied(done: t.Sequence[str], missing: t.Sequence[str]) -> str:
+    return f"Applied: {words(done) if done else 'none'}; not applied: {words(missing) if missing else 'none'}"
 
 
 def _seen(watched: Watched) -> dict[str, t.Any]:
@@ -238,12 +265,14 @@ def with_phases(migrations: t.Sequence[Migration], phases: t.Mapping[str, str]) 
 
 
 class _With:
-    """A tool with more in its environment."""
+    """A tool with more in its environment, which begins nothing without the ``lock``."""
 
-    def __init__(self, tool: Tool, env: t.Mapping[str, str]) -> None:
+    def __init__(self, tool: Tool, env: t.Mapping[str, str], lock: Lock) -> None:
         self._tool = tool
         self._env = env
+        self._lock = lock
 
     def run(self, argv: t.Sequence[str], *, stdin: str | None = None, timeout: float | None = None, env: t.Any = None) -> t.Any:
-        """See Tool.run."""
+        """See Tool.run. Raises MigrateError where the lock was lost."""
+        self._lock.check()
         return self._tool.run(argv, stdin=stdin, timeout=timeout, env={**self._env, **(env or {})})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from unit.rollout.fakes import RolloutClock
@@ -109,7 +110,7 @@ def judged(*migrations):
 def test_all_is_applied_under_the_lock_and_the_guard_after_a_backup():
     fake = FakeTool()
     done = run(fake, approved=judged(*ALL))
-    under_the_lock = ["lock", "pending", "migrations", "backup", "guard", "apply one two SHORT=1", "check", "unguard", "unlock"]
+    under_the_lock = ["lock", "pending", "migrations", "backup", "guard", "check", "apply one two SHORT=1", "check", "unguard", "unlock"]
     assert fake.log == ["pending", "check", *under_the_lock]
     assert [one.id for one in done.applied] == ["one", "two"] and done.pending.known == ("one", "two")
     assert done.facts == {"backup": {"name": "dump"}, "tries": 1, "applied": ["one", "two"], "longest_wait": 1.5, "waited": 3, "ended": []}
@@ -244,13 +245,55 @@ def test_any_other_failure_is_told_at_once():
     assert len(fake.fails) == 1
 
 
-def test_a_lock_lost_meanwhile_is_told():
-    fake = FakeTool()
-    check, fake.check = fake.check, lambda: None
-    fake.lost = True
-    fake.check = lambda: check() if "guard" in fake.log else None
-    with pytest.raises(MigrateError, match="the lock was lost"):
+class OneByOne(FakeTool):
+    """A tool with a command for each migration, which loses the lock while one runs."""
+
+    def __init__(self, loses="one"):
+        super().__init__((ONE, TWO))
+        self.loses = loses
+
+    def apply(self, tool, ids):
+        for one in ids:
+            tool.run(["apply", one])
+            self.applied.append(one)
+            self.lost = self.lost or one == self.loses
+        return Outcome(tuple(ids))
+
+
+@pytest.mark.parametrize(
+    ("loses", "applied", "said"),
+    [("one", ["one"], "Applied: one; not applied: two"), ("two", ["one", "two"], "Applied: one and two; not applied: none")],
+)
+def test_once_the_lock_is_lost_nothing_more_is_begun_and_what_is_applied_is_told(loses, applied, said):
+    fake = OneByOne(loses)
+    with pytest.raises(MigrateError, match=f"the lock was lost. {said}$") as caught:
         run(fake)
+    assert fake.applied == applied
+    assert caught.value.facts["migration"]["applied"] == applied and caught.value.facts["migration"]["waited"] == 3
+
+
+def test_where_nobody_knows_what_is_applied_nothing_is_said_to_be():
+    fake = OneByOne()
+    pending = fake.pending
+    fake.pending = lambda tool: replace(pending(tool), drift=("migration two was begun and never ended",) if fake.lost else ())
+    with pytest.raises(MigrateError, match=r"the lock was lost\. Nobody knows how much of one and two is applied: migration two was begun"):
+        run(fake)
+
+
+def test_what_an_earlier_try_applied_is_told_where_a_later_one_has_no_answer():
+    fake = FakeTool((ONE, Migration("two", EXPAND, "", ("ALTER TABLE t ADD b INT",))))
+    fake.fails = [("two", LOCKED, "possibly a part of it", [])]
+    apply = fake.apply
+
+    def once(tool, ids):
+        if ids == ["two"]:
+            raise MigrateError("nobody knows how much of two is applied")
+        return apply(tool, ids)
+
+    fake.apply = once
+    with pytest.raises(MigrateError, match="nobody knows how much of two") as caught:
+        run(fake)
+    assert caught.value.facts["migration"]["applied"] == ["one"]
 
 
 def test_concurrent_statements_get_their_time_and_an_index_left_invalid_is_told():
