@@ -139,6 +139,38 @@ def test_a_failure_tells_what_is_there_and_a_rerun_goes_on(db, folder):
     assert ("nothing: it ran in a transaction" in failed["failed"]) == (db.engine == "postgresql")
 
 
+def test_an_index_left_invalid_is_told_and_never_taken_for_made(db, folder):
+    if db.engine != "postgresql":
+        pytest.skip("PostgreSQL only")
+    index = "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS room_ids ON rooms (id);\n"
+    folder(a_rooms="CREATE TABLE rooms (id int);\nINSERT INTO rooms VALUES (1), (1);\n", b_index=index)
+    failed = runner.apply(db.engine, db.name, db.tool, "me")["failed"]
+    drops = 'DROP INDEX CONCURRENTLY "room_ids"'
+    assert "could not create unique index" in failed and f"Index room_ids of table rooms is invalid: {drops}" in failed, failed
+    with db.session() as session:
+        session.query("DELETE FROM rooms")
+        session.query("DELETE FROM steady_migrations WHERE ended IS NULL")
+        refused = runner.apply(db.engine, db.name, db.tool, "me")["failed"]
+        assert "migration b_index.sql creates index room_ids, and an invalid one" in refused and drops in refused, refused
+        session.query(drops)
+    done = runner.apply(db.engine, db.name, db.tool, "me")
+    assert done.get("applied") == ["b_index.sql"] and done["warnings"] == [], done
+
+
+def test_one_statement_outside_of_a_transaction_is_tried_again_and_its_own_reason_is_told(db, folder):
+    if db.engine != "postgresql":
+        pytest.skip("PostgreSQL only")
+    folder(a_small="-- steady: no transaction\nVACUUM FULL rooms;\n")
+    with db.session() as user:
+        user.query("CREATE TABLE rooms (id int)")
+        user.query("BEGIN")
+        user.query("SELECT * FROM rooms")
+        failed = runner.apply(db.engine, db.name, db.tool, "me", tries=2, limits={"lock_timeout": 0.5})["failed"]
+        user.query("COMMIT")
+    assert "failed after 2 tries" in failed and "55P03" in failed and "nothing: it is one statement" in failed, failed
+    assert runner.apply(db.engine, db.name, db.tool, "me").get("applied") == ["a_small.sql"]
+
+
 def test_users_who_write_wait_no_longer_than_they_may(db, folder):
     """A rewrite of a table that users write to: ended by the guard again and again, then given up. No write of theirs fails."""
     rows = "generate_series(1, 1500000)" if db.engine == "postgresql" else "seq_1_to_1500000"

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.core.progress import Tell, untold
+from ansible_collections.steady.deploy.plugins.module_utils.migrate import indexes
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Adapter, Tool
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.choose import Chosen, digest
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.attempts import delays, is_lock_timeout
@@ -155,8 +156,8 @@ class Run:
             held = tuple(one.id for one in chosen.held_back)
             if not chosen.apply:
                 return Applied(pending, held_back=held)
+            self._refuse_taken_for_made(chosen.apply)
             facts: dict[str, t.Any] = {"backup": self._database.backup()}
-            before = self._database.invalid_indexes()
             with self._database.guard() as guard:
                 try:
                     self._all(chosen.apply, lock, guard, facts)
@@ -165,15 +166,22 @@ class Run:
                     raise
                 watched = guard.watched()
             facts.update(_seen(watched))
-            left = [index for index in self._database.invalid_indexes() if index not in before]
-            warnings = [*watched.warnings, *watched.reports]
-            warnings += [f"index {name} of table {table} is invalid: drop it, and create it again" for name, table in left]
+            warnings = [*watched.warnings, *watched.reports, *indexes.remedies(self._database.invalid_indexes())]
             return Applied(pending, chosen.apply, held, facts, tuple(warnings))
 
     def _fit(self, pending: Pending) -> None:
         if pending.drift:
             raise MigrateError(
                 f"{self._called}: the database does not fit the release's migrations: {pending.drift[0]}", drift=list(pending.drift)
+            )
+
+    def _refuse_taken_for_made(self, migrations: t.Sequence[Migration]) -> None:
+        found = indexes.taken_for_made(migrations, self._database.invalid_indexes())
+        if found:
+            one, (name, table) = found
+            raise MigrateError(
+                f"{self._called}: migration {one} creates index {name}, and an invalid one of that name is left of an earlier try on table "
+                f"{table}: {indexes.dropped(name)}, then run again"
             )
 
     def _migrations(self, ids: t.Sequence[str], looked: Looked | None) -> tuple[Migration, ...]:
@@ -193,7 +201,7 @@ class Run:
             ended = len(guard.watched().ended)
             facts["tries"] += 1
             self._tell("migrate", self._name, {"left": len(left)})
-            concurrently = any("concurrently" in text.lower() for one in left for text in one.statements or ())
+            concurrently = any(indexes.is_concurrent(text) for one in left for text in one.statements or ())
             outcome = self._try([one.id for one in left], self._database.environment(concurrently), lock, done)
             if outcome.failed is None:
                 return
@@ -237,10 +245,16 @@ class Run:
         tried = f" after {tries} tries" if tries > 1 else ""
         return MigrateError(
             f"migration {outcome.failed} of {self._called} failed{tried}: {outcome.reason}{why}. "
-            f"{_applied(done, missing)}; what it left: {outcome.left}. "
-            "Mend the migration, then run again",
+            f"{_applied(done, missing)}; what it left: {outcome.left}. {self._invalid()}Mend the migration, then run again",
             migration={"failed": outcome.failed, "reason": outcome.reason, "left": outcome.left, "not_applied": list(missing)},
         )
+
+    def _invalid(self) -> str:
+        try:
+            return "".join(f"{told[0].upper()}{told[1:]}. " for told in indexes.remedies(self._database.invalid_indexes()))
+        except MigrateError:
+            # What failed says more than that the database can't be asked now.
+            return ""
 
 
 def _applied(done: t.Sequence[str], missing: t.Sequence[str]) -> str:
@@ -252,8 +266,9 @@ def _seen(watched: Watched) -> dict[str, t.Any]:
 
 
 def _whole(failed: Migration, outcome: Outcome) -> bool:
-    """Whether trying again begins where the failed try began: it ran in a transaction, or has only one statement."""
-    return outcome.left.startswith("nothing") or len(bare(failed.statements or ())) == 1
+    """Whether trying again begins where the failed try began: it ran in a transaction, or has one statement that does all or nothing."""
+    statements = bare(failed.statements or ())
+    return outcome.left.startswith("nothing") or (len(statements) == 1 and not indexes.is_concurrent(statements[0]))
 
 
 def with_phases(migrations: t.Sequence[Migration], phases: t.Mapping[str, str]) -> tuple[Migration, ...]:

@@ -208,6 +208,26 @@ def test_the_ledger_tells_what_was_changed_and_what_never_ended():
         adapter_of("sql", {"folder": "sql"}, POSTGRESQL).pending(Told((0, f"{'a' * 64}  sql/it's.sql\n-- ledger\n")))
 
 
+@pytest.mark.parametrize(
+    ("engine", "text", "left"),
+    [
+        (POSTGRESQL, "-- steady: no transaction\nALTER TYPE mood ADD VALUE 'fine';\n", "nothing: it is one statement"),
+        (POSTGRESQL, "CREATE INDEX CONCURRENTLY i ON t (a);\n", "possibly a part of it: it runs outside of a transaction"),
+        (POSTGRESQL, "ALTER TABLE t ADD a int;\n", "nothing: it ran in a transaction"),
+        (MARIADB, "ALTER TABLE t ADD a int;\n", "nothing: it is one statement"),
+    ],
+)
+def test_a_statement_that_does_all_or_nothing_leaves_nothing_and_no_row_in_the_ledger(engine, text, left):
+    adapter = adapter_of("sql", {"command": ["client"], "folder": "sql"}, engine)
+    listed = f"{'a' * 64}  sql/1.sql\n-- ledger\n"
+    failed = (3, "", "ERROR:  55P03: canceling statement due to lock timeout")
+    clears = left == "nothing: it is one statement"
+    tool = Told((0, listed), (0, f"==> sql/1.sql <==\n{text}"), failed, *[(0, "")] * clears, (0, listed))
+    outcome = adapter.apply(tool, ["1.sql"])
+    assert (outcome.failed, outcome.left) == ("1.sql", left)
+    assert len(tool.asked) == 4 + clears
+
+
 def test_files_are_read_apart():
     printed = "==> a <==\n1\n==> c <==\n\n==> b <==\n\n==> c <==\n3"
     assert read(Told((0, printed)), ["a", "b", "c"]) == {"a": "1\n==> c <==\n", "b": "", "c": "3"}

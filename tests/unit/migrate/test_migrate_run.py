@@ -94,7 +94,10 @@ class FakeTool:
         return {"t": TableFacts(5, 100)}
 
     def invalid_indexes(self):
-        return self.invalid.pop(0)
+        found = self.invalid.pop(0)
+        if isinstance(found, MigrateError):
+            raise found
+        return found
 
 
 def run(fake, choose=None, approved=None, phases=None, tries=3, looked=None):
@@ -296,12 +299,48 @@ def test_what_an_earlier_try_applied_is_told_where_a_later_one_has_no_answer():
     assert caught.value.facts["migration"]["applied"] == ["one"]
 
 
+CONCURRENT = Migration("index", EXPAND, "", ("CREATE UNIQUE INDEX Concurrently IF NOT EXISTS i ON t (a)",))
+
+
 def test_concurrent_statements_get_their_time_and_an_index_left_invalid_is_told():
-    fake = FakeTool((Migration("index", EXPAND, "", ("CREATE INDEX Concurrently i ON t (a)",)),))
-    fake.invalid = [(("old", "t"),), (("old", "t"), ("i", "t"))]
+    fake = FakeTool((CONCURRENT,))
+    fake.invalid = [(("old", "t"),), (("i", "t"), ("old", "t"))]
     done = run(fake)
     assert "apply index LONG=1" in fake.log
-    assert done.warnings[-1] == "index i of table t is invalid: drop it, and create it again"
+    # One that was there before as well: nobody else may have seen it.
+    assert done.warnings[1:] == (
+        'index i of table t is invalid: DROP INDEX CONCURRENTLY "i", and create it again',
+        'index old of table t is invalid: DROP INDEX CONCURRENTLY "old", and create it again',
+    )
+
+
+def test_a_concurrent_statement_that_fails_is_not_tried_again_and_what_it_left_is_told():
+    """Its index is there, and holds its name: a second try would fail of that, and hide why the first one did."""
+    fake = FakeTool((CONCURRENT,))
+    fake.invalid = [(), (("i", "t"),)]
+    fake.fails = [("index", "55P03: canceling statement due to lock timeout", "possibly a part of it", [])] * 2
+    with pytest.raises(MigrateError, match=r"failed: 55P03.* Index i of table t is invalid: DROP INDEX CONCURRENTLY \"i\", and create it"):
+        run(fake)
+    assert len(fake.fails) == 1
+
+
+def test_a_database_that_cannot_be_asked_for_indexes_hides_no_failure():
+    fake = FakeTool()
+    fake.fails = [("one", "1054 Unknown column 'x'", "possibly a part", [])]
+    fake.invalid = [(), MigrateError("the database does not answer")]
+    with pytest.raises(MigrateError, match="1054 Unknown column"):
+        run(fake)
+
+
+def test_a_migration_that_would_take_an_invalid_index_for_made_is_refused():
+    fake = FakeTool((CONCURRENT,))
+    fake.invalid = [(("i", "t"),)]
+    said = (
+        r"service migrate: migration index creates index i, and an invalid one .* on table t: DROP INDEX CONCURRENTLY \"i\", then run again"
+    )
+    with pytest.raises(MigrateError, match=said):
+        run(fake)
+    assert fake.applied == [] and "backup" not in fake.log
 
 
 def test_a_look_changes_nothing():

@@ -25,6 +25,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking impor
     read,
 )
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.client import ProgramClient, rows
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.indexes import is_concurrent
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.phases import described
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL, Migration, Outcome, Pending
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.statements import TRANSACTION, first_word, split
@@ -84,9 +85,12 @@ class SqlFiles(Remembering):
         )
 
     def _left(self, text: str) -> str:
-        """What a file that failed leaves behind. MariaDB does a statement wholly or not at all, since its DDL is crash-safe (10.6)."""
-        left = left_behind(self._engine, text)
-        return _ALONE if self._engine != POSTGRESQL and len(split(text, self._engine)) == 1 else left
+        """What a file that failed leaves behind. A statement is done wholly or not at all, in MariaDB since its DDL is crash-safe (10.6);
+        but not one of PostgreSQL that works beside others.
+        """
+        left, statements = left_behind(self._engine, text), split(text, self._engine)
+        alone = len(statements) == 1 and not (self._engine == POSTGRESQL and is_concurrent(statements[0]))
+        return _ALONE if alone and left != NOTHING_LEFT else left
 
     def _look(self, tool: Tool, begun: bool = False) -> Pending:
         """What is pending. ``begun`` takes what was begun and never ended as pending."""
