@@ -498,6 +498,20 @@ def test_a_mariadb_that_resolves_names_shows_the_containers(net, mariadb):
     assert own[1] == ()
 
 
+def test_a_guard_that_does_not_know_the_tools_connections_says_so(db, table):
+    """As behind a proxy: they come from somewhere else than its container."""
+    table.query("BEGIN")
+    table.query("SELECT * FROM guests")
+    with Guard(db.opens, db.engine, Limits(lock_timeout=0.5, stall=0.5), Signs(("192.0.2.1",))) as watching, db.session() as looker:
+        tool = db.migrate("ALTER TABLE guests ADD room int;")
+        db.sees(looker, "ALTER TABLE guests ADD room")
+        until(lambda: any("can't tell the tool's connections" in one for one in watching.watched().warnings))
+        table.query("ROLLBACK")
+        tool.communicate(timeout=30)
+        assert tool.returncode == 0
+    assert watching.watched().ended == ()
+
+
 def test_row_locks_are_seen_where_the_user_may_see_them(mariadb, table):
     db = mariadb
     move = "BEGIN; UPDATE guests SET name = 'x'; SELECT SLEEP(20);"

@@ -17,6 +17,7 @@ from integration.migrate_db.servers import Server, docker, until
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = Path(runner.__file__)
+PASSWORD = 'o\'pen "sesame" $HOME'
 SLEEP = {"postgresql": "SELECT pg_sleep({})", "mariadb": "SELECT SLEEP({})"}
 
 
@@ -137,6 +138,41 @@ def test_a_failure_tells_what_is_there_and_a_rerun_goes_on(db, folder):
     # PostgreSQL takes it all back, MariaDB does not: both are told.
     assert ("guests" in tables(db)) == (db.engine == "mariadb")
     assert ("nothing: it ran in a transaction" in failed["failed"]) == (db.engine == "postgresql")
+
+
+# As a release says where its database is. The password is the image's.
+SERVICE_ENV = {
+    "postgresql": {"PGUSER": "shop", "PGDATABASE": "shop", "PGPASSWORD": PASSWORD},
+    "mariadb": {"MYSQL_PWD": PASSWORD},
+}
+
+
+def in_containers(db: Server, net: str, folder: Path, **settings) -> dict:
+    env = {**SERVICE_ENV[db.engine], "PGHOST": db.name}
+    return runner.apply_in_containers(db.engine, db.name, net, servers.IMAGE, str(folder), env, **settings)
+
+
+@pytest.mark.parametrize("remembers", [False, True])
+def test_a_mariadb_that_resolves_names_is_guarded_or_it_is_told_that_it_is_not(net, db, tmp_path, remembers):
+    """One that remembers names by address shows that of the container before, which had the same address."""
+    if db.engine != "mariadb":
+        pytest.skip("MariaDB only")
+    (tmp_path / "a.sql").write_text("ALTER TABLE guests ADD room int;\n")
+    options = ["--skip-name-resolve=0", *([] if remembers else ["--host-cache-size=0"])]
+    with servers.server(net, "mariadb", "mariadb", *options) as other, other.user() as user:
+        user.query("CREATE TABLE guests (id int)")
+        user.query("BEGIN")
+        user.query("SELECT * FROM guests")
+        # Where nobody ends the migration it goes on behind this.
+        late = threading.Timer(20, user.query, ["COMMIT"])
+        late.start()
+        said = in_containers(other, net, tmp_path, tries=1, limits={"lock_timeout": 1, "stall": 1})
+        late.cancel()
+        late.join()
+    if remembers:
+        assert said.get("applied") == ["a.sql"] and any("can't tell the tool's connections" in one for one in said["warnings"]), said
+    else:
+        assert "the guard: it waited" in said.get("failed", ""), said
 
 
 def test_an_index_left_invalid_is_told_and_never_taken_for_made(db, folder):

@@ -106,7 +106,8 @@ class FileRelease:
             told = exc.facts.get("migration") or {}
             applied = list(told.get("applied") or ())
             part = bool(told) and told.get("left") != NOTHING_LEFT
-            exc.facts = {**result, **exc.facts, "applied": applied, "changed": bool(applied) or part}
+            warnings = [*result["warnings"], *told.get("warnings", ())]
+            exc.facts = {**result, **exc.facts, "applied": applied, "changed": bool(applied) or part, "warnings": warnings}
             if told:
                 self._write(told)
             raise

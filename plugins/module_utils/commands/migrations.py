@@ -136,7 +136,9 @@ class Migrations:
         try:
             done = run.apply(self._choice(job.name, step.point), approved, self._of_judge(job.name, "phases"), found)
         except MigrateError as exc:
-            self._journal.write("migrated", service=job.name, **{"applied": [], **(exc.facts.get("migration") or {})})
+            told = exc.facts.get("migration") or {}
+            self.warnings += told.get("warnings", ())
+            self._journal.write("migrated", service=job.name, **{"applied": [], **told})
             raise
         finally:
             tool.close()

@@ -39,11 +39,12 @@ class OneOff:
         service: str,
         env_files: t.Sequence[str],
         folder: str,
-        seen_at: t.Callable[[tuple[str, ...]], None] = lambda addresses: None,
+        seen_at: t.Callable[[tuple[str, ...], tuple[str, ...]], None] = lambda addresses, names: None,
     ) -> None:
         """``folder`` is for the project's file while a command runs: the app's environment is in it.
 
-        ``seen_at`` is told the addresses from which a command's connections come, soon after its container has started.
+        ``seen_at`` is told the addresses from which a command's connections come and the names that Docker resolves them to, soon
+        after its container has started, and that there are none any more once it has ended: others may get them then.
         """
         self._folder = folder
         self._cli = cli
@@ -86,7 +87,7 @@ class OneOff:
                 states = self._cli.inspect([name])
                 found = tuple(address for state in states for _network, address in state.networks if address)
                 if found:
-                    self._seen_at(found)
+                    self._seen_at(found, (name,))
                     return
 
         thread = threading.Thread(target=look, name="one-off container", daemon=True)
@@ -96,6 +97,7 @@ class OneOff:
         finally:
             over.set()
             thread.join()
+            self._seen_at((), ())
 
     def close(self) -> None:
         """Remove the network that Compose made, where the service shares none with an accessory."""

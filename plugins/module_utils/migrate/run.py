@@ -162,7 +162,9 @@ class Run:
                 try:
                     self._all(chosen.apply, lock, guard, facts)
                 except MigrateError as exc:
-                    exc.facts["migration"] = {**facts, **exc.facts.get("migration", {}), **_seen(guard.watched())}
+                    watched = guard.watched()
+                    warned = {"warnings": [*watched.warnings, *watched.reports]}
+                    exc.facts["migration"] = {**facts, **exc.facts.get("migration", {}), **_seen(watched), **warned}
                     raise
                 watched = guard.watched()
             facts.update(_seen(watched))

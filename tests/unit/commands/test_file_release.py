@@ -129,6 +129,8 @@ def test_a_failure_tells_what_was_applied(world):
     facts = caught.value.facts
     assert (facts["changed"], facts["applied"], facts["migration"]["not_applied"]) == (True, ["add"], ["drop"])
     assert facts["release"] == "new" and facts["migrations"]
+    # What the guard has to say.
+    assert facts["warnings"] == ["others waited"]
 
 
 def test_what_did_nothing_has_changed_nothing(world):

@@ -10,6 +10,7 @@ from unit.commands.test_migrations_fit import MIGRATES, NOW
 from ansible_collections.steady.deploy.plugins.module_utils.commands import migrations
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import SystemClock
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import FREE, LATER, Answer
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Looked
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Pending
@@ -55,3 +56,25 @@ def test_when_the_server_is_asked(monkeypatch, tmp_path, approved, learns, serve
 
 def test_where_nothing_is_pending_nothing_is_asked(monkeypatch, tmp_path):
     assert told(monkeypatch, tmp_path, {}, True, Looked(Pending(("a",), ()))) == ([], [])
+
+
+def test_what_the_guard_warns_of_and_what_was_applied_is_told_after_a_failure_too(monkeypatch, tmp_path):
+    written = []
+
+    class Fails:
+        def __init__(self, *parts):
+            pass
+
+        def apply(self, *what):
+            raise MigrateError("migration b failed", migration={"applied": ["a"], "warnings": ["the guard can't tell"]})
+
+    monkeypatch.setattr(migrations, "Run", Fails)
+    journal = SimpleNamespace(tell=None, write=lambda event, **facts: written.append((event, facts["service"], facts["applied"])))
+    store = Store(str(tmp_path), "app")
+    made = migrations.Migrations(
+        MIGRATES, SimpleNamespace(images={}), None, store, SystemClock(), None, "me", (), journal, APPROVED, True, False
+    )
+    monkeypatch.setattr(made, "_means", lambda job, wish: (SimpleNamespace(close=lambda: None), None))
+    with pytest.raises(MigrateError, match="migration b failed"):
+        made.do(SimpleNamespace(services=("late",), point="expand"))
+    assert (made.warnings, written) == (["the guard can't tell"], [("migrated", "late", ["a"])])

@@ -99,7 +99,7 @@ def oneoff(commands, folder, seen=None):
 
 def test_a_command_runs_in_a_container_of_its_own_and_its_addresses_are_told(tmp_path):
     commands, seen = Commands(), []
-    done = oneoff(commands, tmp_path, seen.append).run(["php", "artisan"], env={"PGAPPNAME": "x"})
+    done = oneoff(commands, tmp_path, lambda *where: seen.append(where)).run(["php", "artisan"], env={"PGAPPNAME": "x"})
     assert done.stdout == "out"
     argv = commands.asked[0]
     assert argv[-3:] == ["migrate", "php", "artisan"] and argv[-5:-3] == ["-e", "PGAPPNAME=x"]
@@ -109,7 +109,8 @@ def test_a_command_runs_in_a_container_of_its_own_and_its_addresses_are_told(tmp
     assert made["services"]["migrate"]["image"] == "the pin"
     # The app's environment is in it.
     assert mode == "0o600" and os.path.dirname(path) == str(tmp_path) and os.listdir(tmp_path) == []
-    assert seen == [("172.18.0.9",)]
+    name = argv[argv.index("--name") + 1]
+    assert seen == [(("172.18.0.9",), (name,)), ((), ())]
 
 
 def test_what_a_killed_run_left_is_swept_away(tmp_path):

@@ -179,14 +179,17 @@ def test_a_name_instead_of_an_address_tells_it_too():
 WAITS = [maria("1", "10.0.0.5:4711", "Waiting for table metadata lock"), maria("5", "10.0.0.9:1", "Waiting for table metadata lock")]
 
 
-def watch(answers, until, limits=None, engine="mariadb", opens=None):
+HERS = Signs(("10.0.0.5",))
+
+
+def watch(answers, until, limits=None, engine="mariadb", opens=None, signs=HERS):
     session = FakeSession(answers)
     told = []
     guard = Guard(
         opens or (lambda _name: session),
         engine,
         limits or Limits(lock_timeout=0.2),
-        Signs(("10.0.0.5",)),
+        signs,
         lambda *what, **more: told.append((*what, more)),
     )
     with guard:
@@ -223,6 +226,32 @@ def test_what_it_may_not_do_is_a_warning_and_nothing_more():
     assert found.warnings[1].startswith("the guard may not end the migration's statement (denied), though it waited 0.")
     assert found.ended == ()
     assert sum("innodb" in sql for sql in session.asked) == 1
+
+
+BLIND = "the guard of the migration can't tell the tool's connections to the database from those of others, so it ended nothing"
+
+
+def test_it_says_that_it_sees_nothing_of_a_container_while_somebody_waits_too_long():
+    """Behind a proxy for instance. Once, as soon as that is sure, and in the end."""
+    behind = Signs(("10.0.0.77",), ("hotel-oneoff-migrate-1",))
+    answers = {"processlist": WAITS}
+    found, dummy, told = watch(answers, lambda watched: watched.warnings and session_has(answers, 1), signs=behind)
+    assert len(found.warnings) == 1 and found.warnings[0].startswith(BLIND) and found.ended == ()
+    assert [(what[:2], more["detail"]) for *what, more in told] == [(["guard", "warns"], found.warnings[0])]
+
+
+@pytest.mark.parametrize(
+    ("signs", "limits"),
+    [
+        # No container runs; nobody waits too long.
+        (Signs(), Limits(lock_timeout=0.2)),
+        (Signs(("10.0.0.77",)), Limits()),
+    ],
+)
+def test_that_it_sees_nothing_is_no_matter_else(signs, limits):
+    answers = {"processlist": WAITS}
+    found, dummy, told = watch(answers, lambda _watched: session_has(answers, 1), limits, signs=signs)
+    assert (found.warnings, told) == ((), [])
 
 
 def test_a_statement_that_has_ended_by_itself_is_no_news():

@@ -243,9 +243,11 @@ def test_what_the_guard_ended_is_tried_again_and_its_reason_told():
 def test_any_other_failure_is_told_at_once():
     fake = FakeTool()
     fake.fails = [("one", "1054 Unknown column 'x'", "possibly a part", [])] * 2
-    with pytest.raises(MigrateError, match="migration one of service migrate failed: 1054 Unknown column"):
+    with pytest.raises(MigrateError, match="migration one of service migrate failed: 1054 Unknown column") as caught:
         run(fake)
     assert len(fake.fails) == 1
+    # With what the guard has to say of it.
+    assert caught.value.facts["migration"]["warnings"] == ["others waited"]
 
 
 class OneByOne(FakeTool):

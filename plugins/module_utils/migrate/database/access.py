@@ -86,10 +86,10 @@ class RealDatabase:
             finally:
                 self._guard = None
 
-    def seen_at(self, addresses: tuple[str, ...]) -> None:
-        """From now on the migration's connections come from these addresses."""
+    def seen_at(self, addresses: tuple[str, ...], names: tuple[str, ...]) -> None:
+        """From now on the migration's connections come from these addresses, or from these names where the server resolves them."""
         if self._guard:
-            self._guard.signs = Signs(addresses)
+            self._guard.signs = Signs(addresses, names)
 
     def environment(self, concurrently: bool) -> t.Mapping[str, str]:
         """See Database.environment."""

@@ -24,11 +24,12 @@ LOOKS_EVERY = 0.1
 _COMES_BACK = 1.0
 
 NAME = "steady.deploy guard"
-# So often a tool's connection is seen, and none in the database is known for the tool's, until that is more than a moment's matter.
+# So often a tool has a connection, or its container runs while somebody waits too long, and none in the database is known for the
+# tool's, until that is more than a moment's matter.
 _STRANGE = 5
 _BLIND = (
     "the guard of the migration can't tell the tool's connections to the database from those of others, so it ended nothing: let the "
-    "tool connect straight to the server, by TCP"
+    "tool connect straight to the server, by TCP, and a MariaDB resolve no names (skip_name_resolve)"
 )
 # Errors that say that one may not: insufficient_privilege; ER_SPECIFIC_ACCESS_DENIED, ER_KILL_DENIED.
 _DENIED = {"42501", "1227", "1095"}
@@ -50,7 +51,7 @@ class Watched:
 
 
 class Guard:
-    """Watches while it is entered. ``signs`` may be set anew for each try, before it runs."""
+    """Watches while it is entered. ``signs`` may be set anew for each container of the tool; they have addresses while one runs."""
 
     def __init__(
         self,
@@ -138,9 +139,12 @@ class Guard:
             held = held.still(self._held())
             way = self._view(session, held)
         seen = way.seen(answers)
-        self._known = self._known or seen.known
-        self._strange += (bool(held.all) or held.hidden) and not seen.known
         acts, reports = self._judge.look(time.monotonic(), seen)
+        self._known = self._known or seen.known
+        if not seen.known and (held.all or held.hidden or (self.signs.addresses and self._judge.late)):
+            self._strange += 1
+            if self._strange == _STRANGE and not self._known:
+                self._tell("guard", "warns", detail=_BLIND)
         for why in reports:
             self._reports.append(why)
             self._tell("guard", "reports", detail=why)

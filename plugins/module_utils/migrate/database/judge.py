@@ -58,7 +58,10 @@ class Act:
 
 
 class Judge:
-    """Judges one look after the other. ``longest``: seconds that others waited behind the migration; ``waited``: who did."""
+    """Judges one look after the other. ``longest``: seconds that others waited behind the migration; ``waited``: who did.
+
+    ``late``: at the last look somebody, whoever it is, has waited longer than the migration or those behind it may.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -67,10 +70,12 @@ class Judge:
         self._reported: set[str] = set()
         self.longest = 0.0
         self.waited: set[str] = set()
+        self.late = False
 
     def look(self, now: float, seen: Seen) -> tuple[list[Act], list[str]]:
         """What to end, and what to report, at ``now`` in seconds."""
         ages = self._ages(now, seen.waits)
+        self.late = any(age > min(self._limits.lock_timeout, self._limits.stall) for age in ages.values())
         own = {one.id: one for one in seen.own}
         acts = {one.key: act for one in seen.own for act in [self._late(one, ages)] if act is not None}
         reports = []

@@ -56,7 +56,8 @@ class Signs:
     """What tells a migration's connections: addresses and names of its container, a user that nobody else is, sockets of its own,
     and whether its client may hold the ``mark``.
 
-    A MariaDB without skip_name_resolve shows the name that Docker gives an address, with the network's behind it.
+    A MariaDB without skip_name_resolve shows the name that Docker gives an address, with the network's behind it. It remembers that
+    (host_cache_size), and shows whoever has the address later by it: so only a name that no other container ever has tells anything.
     """
 
     addresses: tuple[str, ...] = ()
