@@ -142,7 +142,7 @@ def test_a_failure_tells_what_is_there_and_a_rerun_goes_on(db, folder):
 
 # As a release says where its database is. The password is the image's.
 SERVICE_ENV = {
-    "postgresql": {"PGUSER": "shop", "PGDATABASE": "shop", "PGPASSWORD": PASSWORD},
+    "postgresql": {"PGUSER": "shop", "PGDATABASE": "shop", "PGPASSWORD": PASSWORD, "PGOPTIONS": "-c search_path=$user,app"},
     "mariadb": {"MYSQL_PWD": PASSWORD},
 }
 
@@ -150,6 +150,20 @@ SERVICE_ENV = {
 def in_containers(db: Server, net: str, folder: Path, **settings) -> dict:
     env = {**SERVICE_ENV[db.engine], "PGHOST": db.name}
     return runner.apply_in_containers(db.engine, db.name, net, servers.IMAGE, str(folder), env, **settings)
+
+
+def test_in_a_container_the_releases_own_options_stay_beside_the_limits(net, db, folder, tmp_path):
+    if db.engine != "postgresql":
+        pytest.skip("PostgreSQL only")
+    (tmp_path / "a.sql").write_text("CREATE TABLE guests AS SELECT current_setting('lock_timeout') AS waits;\n")
+    with db.session() as session:
+        session.query("CREATE SCHEMA app")
+        try:
+            done = in_containers(db, net, tmp_path, limits={"lock_timeout": "1500ms"})
+            assert done.get("applied") == ["a.sql"], done
+            assert session.query("SELECT waits FROM app.guests") == [["1500ms"]]
+        finally:
+            session.query("DROP SCHEMA app CASCADE")
 
 
 @pytest.mark.parametrize("remembers", [False, True])

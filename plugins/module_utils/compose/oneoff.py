@@ -18,6 +18,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import D
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import SCRATCH
 from ansible_collections.steady.deploy.plugins.module_utils.compose.target import Target
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.limits import joined
 
 # Seconds.
 _LOOKS_EVERY = 0.1
@@ -54,12 +55,16 @@ class OneOff:
         pins = {reference: image.pin for reference, image in target.images.items()}
         self._seen_at = seen_at
         self._document = split.oneoff_document(target.model, target.services, self._project, service, pins)
+        # In a file of Compose a `$` is written twice.
+        own = self._document["services"][service].get("environment") or {}
+        self._own = {key: str(value).replace("$$", "$") for key, value in own.items()}
 
     def run(
         self, argv: t.Sequence[str], *, stdin: str | None = None, timeout: float | None = None, env: t.Mapping[str, str] | None = None
     ) -> Completed:
         """See Tool.run."""
-        said = [word for name, value in (env or {}).items() for word in ("-e", f"{name}={value}")]
+        more = joined(self._own, env or {})
+        said = [word for name, value in more.items() for word in ("-e", f"{name}={value}")]
         name = f"{self._project}-{self._service}-{uuid.uuid4().hex[:8]}"
         handle, path = tempfile.mkstemp(prefix=SCRATCH, suffix=".json", dir=self._folder)
         try:

@@ -12,13 +12,11 @@ import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import PreflightError, SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Account, Completed, Runner
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.limits import joined
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.view import MARKS
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
 from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import show
-
-# Both may have some of these, for their own reasons.
-_OPTIONS = "PGOPTIONS"
 
 
 class HostTool:
@@ -36,11 +34,8 @@ class HostTool:
         self, argv: t.Sequence[str], *, stdin: str | None = None, timeout: float | None = None, env: t.Mapping[str, str] | None = None
     ) -> Completed:
         """See Tool.run."""
-        more = {**self._env, **(env or {})}
-        if env and _OPTIONS in env and _OPTIONS in self._env:
-            # The last one counts where both set the same.
-            more[_OPTIONS] = f"{self._env[_OPTIONS]} {env[_OPTIONS]}"
-        return self._runner.run(argv, stdin=stdin, timeout=timeout, env=more, cwd=self._path)
+        more = joined(self._env, env or {})
+        return self._runner.run(argv, stdin=stdin, timeout=timeout, env={**self._env, **more}, cwd=self._path)
 
 
 def release_path(path: str) -> str:

@@ -89,8 +89,9 @@ class Commands:
         return Completed(tuple(argv), 0, json.dumps(INSPECTED), "")
 
 
-def oneoff(commands, folder, seen=None):
+def oneoff(commands, folder, seen=None, change=lambda model: None):
     model = recorded("hotel")
+    change(model)
     services = services_of(model, {})
     images = {one.image: Image(one.image, "sha256:1", "the pin", True) for one in services}
     target = Target("r1", model, services, images, {})
@@ -111,6 +112,18 @@ def test_a_command_runs_in_a_container_of_its_own_and_its_addresses_are_told(tmp
     assert mode == "0o600" and os.path.dirname(path) == str(tmp_path) and os.listdir(tmp_path) == []
     name = argv[argv.index("--name") + 1]
     assert seen == [(("172.18.0.9",), (name,)), ((), ())]
+
+
+def test_options_for_postgresqls_client_stay_beside_its_own(tmp_path):
+    commands = Commands()
+
+    def options(model):
+        model["services"]["migrate"]["environment"] = {"PGOPTIONS": "-c search_path=$$user,app", "PGAPPNAME": "hotel"}
+
+    oneoff(commands, tmp_path, change=options).run(["psql"], env={"PGOPTIONS": "-c lock_timeout=2000", "PGAPPNAME": "x"})
+    argv = commands.asked[0]
+    said = [argv[place + 1] for place, word in enumerate(argv) if word == "-e"]
+    assert said == ["PGOPTIONS=-c search_path=$user,app -c lock_timeout=2000", "PGAPPNAME=x"]
 
 
 def test_what_a_killed_run_left_is_swept_away(tmp_path):
