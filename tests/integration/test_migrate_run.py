@@ -192,7 +192,7 @@ def test_a_mariadb_that_resolves_names_is_guarded_or_it_is_told_that_it_is_not(n
 def test_an_index_left_invalid_is_told_and_never_taken_for_made(db, folder):
     if db.engine != "postgresql":
         pytest.skip("PostgreSQL only")
-    index = "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS room_ids ON rooms (id);\n"
+    index = "create unique index concurrently if not exists room_ids on rooms (id);\n"
     folder(a_rooms="CREATE TABLE rooms (id int);\nINSERT INTO rooms VALUES (1), (1);\n", b_index=index)
     failed = runner.apply(db.engine, db.name, db.tool, "me")["failed"]
     drops = 'DROP INDEX CONCURRENTLY "room_ids"'

@@ -19,6 +19,7 @@ _NAMED = re.compile(r"(?:v?[0-9a-f]*\d[0-9a-f.]*[_-]+)*(expand|contract)(?![a-z]
 # How migrations of each tool ask to run outside of a transaction, or (Alembic) in part.
 _OUTSIDE = re.compile(
     r"withinTransaction\s*=\s*false|atomic\s*=\s*False|disable_ddl_transaction!|autocommit_block|isTransactional|\bCONCURRENTLY\b"
+    r"|(?i:\b(?:INDEX|TABLE|SCHEMA|DATABASE|SYSTEM|VIEW)\s+CONCURRENTLY\b)"
 )
 _IN_PART = "autocommit_block"
 
