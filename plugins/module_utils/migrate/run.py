@@ -161,6 +161,7 @@ class Run:
             with self._database.guard() as guard:
                 try:
                     self._all(chosen.apply, lock, guard, facts)
+                    invalid = self._database.invalid_indexes()
                 except MigrateError as exc:
                     watched = guard.watched()
                     warned = {"warnings": [*watched.warnings, *watched.reports]}
@@ -168,7 +169,7 @@ class Run:
                     raise
                 watched = guard.watched()
             facts.update(_seen(watched))
-            warnings = [*watched.warnings, *watched.reports, *indexes.remedies(self._database.invalid_indexes())]
+            warnings = [*watched.warnings, *watched.reports, *indexes.remedies(invalid)]
             return Applied(pending, chosen.apply, held, facts, tuple(warnings))
 
     def _fit(self, pending: Pending) -> None:

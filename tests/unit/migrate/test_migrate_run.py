@@ -334,6 +334,14 @@ def test_a_database_that_cannot_be_asked_for_indexes_hides_no_failure():
         run(fake)
 
 
+def test_what_is_applied_is_told_where_the_database_is_gone_afterwards():
+    fake = FakeTool()
+    fake.invalid = [(), MigrateError("the database does not answer")]
+    with pytest.raises(MigrateError, match="does not answer") as caught:
+        run(fake)
+    assert caught.value.facts["migration"]["applied"] == ["one", "two"]
+
+
 def test_a_migration_that_would_take_an_invalid_index_for_made_is_refused():
     fake = FakeTool((CONCURRENT,))
     fake.invalid = [(("i", "t"),)]
