@@ -197,7 +197,7 @@ def test_what_is_applied_already_is_not_tried_again():
 
 def test_where_a_transaction_ends_is_no_statement_to_stumble_over():
     """As Alembic's autocommit_block has it."""
-    fake = FakeTool((Migration("one", EXPAND, "", ("COMMIT", "CREATE INDEX CONCURRENTLY i ON t (b)", "BEGIN")),))
+    fake = FakeTool((Migration("one", EXPAND, "", ("COMMIT", "ALTER TABLE t VALIDATE CONSTRAINT c", "BEGIN")),))
     fake.fails = [("one", LOCKED, "possibly a part of it", [])]
     assert run(fake).facts["tries"] == 2
 
