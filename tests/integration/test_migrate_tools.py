@@ -8,7 +8,7 @@ import time
 import pytest
 from full import FULL
 from integration.edge.host import ROOT
-from integration.migrate.kits import HERE, IMAGE, KITS, NAME, Release, fresh
+from integration.migrate.kits import ARTISAN, HERE, IMAGE, KITS, NAME, Release, fresh, inside
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, EXPAND, MARIADB, UNKNOWN, Outcome
@@ -89,6 +89,21 @@ def test_from_an_empty_database_to_one_that_the_code_does_not_know(kit):
         assert found.drift == ()
     else:
         assert len(found.drift) == 1 and kit.ids[2] in found.drift[0] and "the code does not have it" in found.drift[0]
+
+
+def test_artisan_finds_the_migrations_that_a_package_brings(machine):
+    fresh(ARTISAN)
+    inside("mkdir /work/vendor && mv /work/package /work/vendor/tokens")
+    release, adapter, theirs = Release(ARTISAN), ARTISAN.adapter, "2026_01_02_120000_create_tokens"
+    create, expand, contract = ARTISAN.ids
+    # Before there is a table, in which Laravel keeps what it has applied, and afterwards.
+    assert adapter.pending(release).pending == (create, expand, theirs, contract)
+    assert adapter.apply(release, [create]) == Outcome((create,))
+    (found,) = adapter.migrations(release, [theirs])
+    assert found.opaque == "" and "create table `tokens`" in found.statements[0] and "class CreateTokens" in found.text
+    assert ARTISAN.adapter.apply(release, [expand, theirs]) == Outcome((expand, theirs))
+    assert "tokens" in release.tables() and "nights" in release.columns()
+    assert ARTISAN.adapter.pending(release).pending == (contract,)
 
 
 def test_the_database_is_down_or_refuses_the_password(kit):

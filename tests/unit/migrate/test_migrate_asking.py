@@ -35,6 +35,11 @@ def artisan(engine=POSTGRESQL):
 
 STATUS = "\n  Migration name .... Batch / Status  \n  2026_a ...... {}  \n  2026_b ...... {}  \n\n"
 NONE, ONE, BOTH = (STATUS.format(*states) for states in (("Pending", "Pending"), ("[1] Ran", "Pending"), ("[1] Ran", "[12] Ran")))
+FILES = (
+    0,
+    'Laravel Framework 10.48.29\n\nsteady.deploy answers: {"2026_a":"database\\/migrations\\/2026_a.php",'
+    '"2026_b":"\\/app\\/vendor\\/b\\/migrations\\/2026_b.php"}\n',
+)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +67,16 @@ def test_artisan_without_any_migration_and_as_it_was_in_laravel_8():
     assert artisan().pending(Told((0, table))) == Pending(("2026_a", "2026_b"), ("2026_b",))
 
 
+def test_where_artisans_migrations_are_is_asked_with_its_own_php():
+    tool = Told(FILES)
+    with pytest.raises(MigrateError, match="migration 2026_c has no file in x nor in a package: set `folder`"):
+        adapter_of("artisan", {"command": "php8.3 -q ./artisan", "folder": "x"}, POSTGRESQL).migrations(tool, ["2026_a", "2026_c"])
+    (asked,) = tool.asked
+    assert (asked[:3], asked[4:]) == (["php8.3", "-q", "-r"], ["--", "x", "./artisan"])
+    with pytest.raises(MigrateError, match="asking Laravel where its migrations are ended with exit code 255 and says: PHP Fatal"):
+        adapter_of("artisan", {"command": "./artisan"}, POSTGRESQL).migrations(Told((255, "", "PHP Fatal error: no")), ["2026_a"])
+
+
 @pytest.mark.parametrize(
     ("after", "applied", "outcome"),
     [
@@ -82,13 +97,15 @@ def test_artisan_without_any_migration_and_as_it_was_in_laravel_8():
     ],
 )
 def test_only_the_database_says_what_was_applied(after, applied, outcome):
-    tool = Told((0, NONE), applied, after, (0, "==> database/migrations/2026_b.php <==\n<?php"))
+    tool = Told((0, NONE), FILES, applied, after, (0, "==> /app/vendor/b/migrations/2026_b.php <==\n<?php"))
     if outcome is None:
         with pytest.raises(MigrateError, match=r"nobody knows how much of 2026_a and 2026_b is applied: .*after all, and then: "):
             artisan().apply(tool, ("2026_a", "2026_b"))
     else:
         assert artisan().apply(tool, ("2026_a", "2026_b")) == outcome
-    assert [word for word in tool.asked[1] if "2026" in word] == [f"--path=database/migrations/2026_{each}.php" for each in "ab"]
+    # One is a package's own.
+    paths = ["--path=database/migrations/2026_a.php", "--path=/app/vendor/b/migrations/2026_b.php"]
+    assert tool.asked[2][2:7] == ["migrate", "--force", "--realpath", *paths]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +119,7 @@ def test_only_the_database_says_what_was_applied(after, applied, outcome):
     ],
 )
 def test_the_dry_run_of_artisan(printed, statements, opaque):
-    tool = Told((0, "==> database/migrations/2026_b.php <==\n<?php"), (0, ONE), (0, printed))
+    tool = Told(FILES, (0, "==> /app/vendor/b/migrations/2026_b.php <==\n<?php"), (0, ONE), (0, printed))
     (found,) = artisan().migrations(tool, ["2026_b"])
     assert (found.statements if found.statements is None else len(found.statements)) == statements
     assert opaque in found.opaque and bool(opaque) == bool(found.opaque)
@@ -236,7 +253,7 @@ def test_files_are_read_apart():
 
 
 def test_a_file_that_is_gone_hides_no_outcome():
-    tool = Told((0, NONE), (1, "RuntimeException: no"), (0, NONE), (1, "", "tail: cannot open"))
+    tool = Told((0, NONE), FILES, (1, "RuntimeException: no"), (0, NONE), (1, "", "tail: cannot open"))
     assert artisan().apply(tool, ["2026_a"]) == Outcome((), "2026_a", "RuntimeException: no", "possibly a part of it")
 
 

@@ -13,6 +13,7 @@ return [
         Illuminate\Filesystem\FilesystemServiceProvider::class,
         Illuminate\Queue\QueueServiceProvider::class,
         Illuminate\View\ViewServiceProvider::class,
+        ...array_map(static fn (string $file): string => require $file, glob(dirname(__DIR__) . '/vendor/*/provider.php')),
     ],
     'aliases' => [],
 ];
