@@ -8,7 +8,7 @@ import time
 import pytest
 from full import FULL
 from integration.edge.host import ROOT
-from integration.migrate.kits import ARTISAN, HERE, IMAGE, KITS, NAME, Release, fresh, inside
+from integration.migrate.kits import ARTISAN, DJANGO, HERE, IMAGE, KITS, NAME, RAILS, Release, fresh, inside
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, EXPAND, MARIADB, UNKNOWN, Outcome
@@ -104,6 +104,53 @@ def test_artisan_finds_the_migrations_that_a_package_brings(machine):
     assert ARTISAN.adapter.apply(release, [expand, theirs]) == Outcome((expand, theirs))
     assert "tokens" in release.tables() and "nights" in release.columns()
     assert ARTISAN.adapter.pending(release).pending == (contract,)
+
+
+MORE = """from django.db import migrations
+class Migration(migrations.Migration):
+    dependencies = [("rooms", "0001_squashed")]
+"""
+SQUASHED = """from django.db import migrations, models
+class Migration(migrations.Migration):
+    initial = True
+    replaces = [("rooms", "0001_initial"), ("rooms", "0002_nights"), ("rooms", "0003_contract_nights")]
+    operations = [
+        migrations.CreateModel("Room", [("id", models.BigAutoField(primary_key=True)), ("name", models.CharField(max_length=40))]),
+    ]
+"""
+
+
+def test_django_may_lack_what_was_squashed(machine):
+    fresh(DJANGO)
+    release, adapter = Release(DJANGO), DJANGO.adapter
+    assert adapter.apply(release, DJANGO.ids) == Outcome(DJANGO.ids)
+    inside("rm /work/rooms/migrations/000?_*.py; cat >/work/rooms/migrations/0001_squashed.py", SQUASHED)
+    squashed = adapter.pending(release)
+    assert (squashed.known, squashed.pending, squashed.drift) == (("rooms.0001_squashed",), (), ())
+    # Django notes down the squashed one behind whatever it applies next.
+    inside("cat >/work/rooms/migrations/0002_more.py", MORE)
+    assert adapter.pending(release).pending == ("rooms.0002_more",)
+    assert adapter.apply(release, ["rooms.0002_more"]) == Outcome(("rooms.0002_more",))
+    inside("mv /work/rooms/migrations/0002_more.py /tmp")
+    (ahead,) = adapter.pending(release).drift
+    assert "rooms.0002_more is applied" in ahead
+    # Then the code may forget what it replaces.
+    inside("mv /tmp/0002_more.py /work/rooms/migrations && sed -i /replaces/d /work/rooms/migrations/0001_squashed.py")
+    forgot = adapter.pending(release)
+    assert (forgot.pending, forgot.drift) == ((), ())
+
+
+@pytest.mark.skipif(not FULL, reason="only in a full run, which has Rails")
+def test_rails_may_lack_old_migrations(machine):
+    fresh(RAILS)
+    release, adapter = Release(RAILS), RAILS.adapter
+    assert adapter.apply(release, RAILS.ids[:2]) == Outcome(RAILS.ids[:2])
+    release.remove(0)
+    found = adapter.pending(release)
+    assert (found.known, found.pending, found.drift) == (RAILS.ids[1:], RAILS.ids[2:], ())
+    # With none in common it may be another app's database.
+    release.remove(1)
+    assert len(adapter.pending(release).drift) == 2
 
 
 def test_the_database_is_down_or_refuses_the_password(kit):

@@ -252,6 +252,27 @@ def test_files_are_read_apart():
         read(Told((1, "", "tail: cannot open 'a'")), ["a"])
 
 
+@pytest.mark.parametrize(
+    ("rows", "drift"),
+    [
+        # Old ones were deleted; the newest that is applied was kept.
+        ((("up", "9", False), ("up", "10", True), ("down", "11", True)), []),
+        # A rollback to code from before 11; a branch, whose own 12 is to come.
+        ((("up", "10", True), ("up", "11", False)), ["11"]),
+        ((("up", "10", True), ("up", "11", False), ("down", "12", True)), ["11"]),
+        # None is known by both: it may be another app's database.
+        ((("up", "9", False), ("down", "12", True)), ["9"]),
+    ],
+)
+def test_rails_may_lack_what_is_older_than_the_newest_that_both_know(rows, drift):
+    lines = [
+        f"   {state:<5}  {version:<14}  {'Add nights' if there else '********** NO FILE **********'}" for state, version, there in rows
+    ]
+    found = adapter_of("rails", {}, POSTGRESQL).pending(Told((0, "\n".join([" Status   Migration ID    Migration Name", *lines]))))
+    assert [sentence.split()[1] for sentence in found.drift] == drift
+    assert found.known == tuple(version for dummy, version, there in rows if there)
+
+
 def test_a_file_that_is_gone_hides_no_outcome():
     tool = Told((0, NONE), FILES, (1, "RuntimeException: no"), (0, NONE), (1, "", "tail: cannot open"))
     assert artisan().apply(tool, ["2026_a"]) == Outcome((), "2026_a", "RuntimeException: no", "possibly a part of it")

@@ -22,6 +22,9 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.phases impor
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Outcome, Pending
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.statements import bare, split
 
+# What is gone from the code is history where a squashed migration replaces it, or where the code has one of the same app that was
+# applied after it. What is `ahead` was applied after all that both know, since it builds on that. Rows are numbered as they were
+# applied, but for the row of a squashed one: that comes with whatever is applied next.
 # Before the answer, since an app may print of its own when it is loaded.
 _MARK = "steady.deploy answers: "
 _LOOK = """
@@ -29,10 +32,17 @@ import json
 from django.db import connection
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 loader = MigrationLoader(connection)
 applied, known = set(loader.applied_migrations), []
 for leaf in loader.graph.leaf_nodes():
     known += [key for key in loader.graph.forwards_plan(leaf) if key not in known]
+rows = {key: row.id for key, row in MigrationRecorder(connection).applied_migrations().items()}
+ours, newest = set(loader.disk_migrations), {}
+for key, migration in loader.disk_migrations.items():
+    ours.update(migration.replaces)
+    for each in migration.replaces or [key]:
+        newest[key[0]] = max(rows.get(each, -1), newest.get(key[0], -1))
 wrong = ""
 try:
     loader.check_consistent_history(connection)
@@ -41,7 +51,7 @@ except InconsistentMigrationHistory as exc:
 answer = {
     "known": known,
     "needs": {".".join(key): loader.graph.forwards_plan(key) for key in known if key not in applied},
-    "gone": sorted(key for key in applied if key[0] in loader.migrated_apps and key not in loader.disk_migrations),
+    "ahead": sorted(key for key in set(rows) - ours if key[0] in loader.migrated_apps and rows[key] > newest.get(key[0], -1)),
     "wrong": wrong,
 }
 """
@@ -105,7 +115,7 @@ class Django(Remembering):
         known = _ids(answer["known"])
         # Of each pending migration, all that must be applied up to it.
         needs = self._needs = {each: list(_ids(keys)) for each, keys in answer["needs"].items()}
-        drift = [f"migration {each} is applied, but the code does not have it any more" for each in _ids(answer["gone"])]
+        drift = [f"migration {each} is applied, but the code does not have it any more" for each in _ids(answer["ahead"])]
         drift += [answer["wrong"]] if answer["wrong"] else []
         return Pending(known, tuple(each for each in known if each in needs), tuple(drift))
 

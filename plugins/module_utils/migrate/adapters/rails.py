@@ -42,10 +42,13 @@ class Rails(Remembering):
             raise no_answer("rails db:migrate:status", done)
         rows = _ROW.findall(done.stdout)
         gone = [version for dummy, version, name in rows if name == _NO_FILE]
+        both = [int(version) for state, version, dummy in rows if state == "up" and version not in gone]
+        # Who deletes old migrations keeps the newest. What is behind all that both know comes from later code.
+        ahead = [version for version in gone if int(version) > max(both, default=-1)]
         return Pending(
             tuple(version for dummy, version, dummy in rows if version not in gone),
             tuple(version for state, version, dummy in rows if state == "down"),
-            tuple(f"migration {version} is applied, but the code does not have it any more" for version in gone),
+            tuple(f"migration {version} is applied, but the code does not have it any more" for version in ahead),
         )
 
     def migrations(self, tool: Tool, ids: t.Sequence[str]) -> tuple[Migration, ...]:
