@@ -69,7 +69,7 @@ class FileRelease:
         pending.check_fits(self._name, called, found, contracted, self._memory.path)
         if not check_mode:
             self._learn(found.pending)
-        nobody = self._nobody_is_there(found)
+        nobody = not self._others and pending.nobody_is_there(found)
         result = {
             "changed": False,
             "app": self._app,
@@ -124,11 +124,6 @@ class FileRelease:
     def _told(self, result: Json, applied: t.Sequence[str], held_back: t.Sequence[str]) -> Json:
         warnings = [*result["warnings"], *([pending.waits(f"app {self._app}", held_back)] if held_back else [])]
         return {**result, "changed": bool(applied), "applied": list(applied), "held_back": list(held_back), "warnings": warnings}
-
-    def _nobody_is_there(self, found: Looked) -> bool:
-        """A first release on a database without a row: there is nobody whom a migration could hurt."""
-        first = bool(found.migrations) and not self._others and found.pending.pending == found.pending.known
-        return first and not any(table.rows for table in found.tables.values())
 
     def _recorded(self, migrations: t.Sequence[Migration], nobody: bool, contract: bool) -> choose.Chosen:
         """The choice that is about to be applied: from then on old code may miss what it takes away."""

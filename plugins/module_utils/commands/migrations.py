@@ -80,13 +80,15 @@ class Migrations:
     def looked(self, observed: Observed, options: Options) -> Observed:
         """What was observed, and which jobs have contract migrations that wait.
 
-        Nothing is asked where nobody is served yet: the database may not be there, and nobody could be hurt. Raises MigrateError.
+        Where nobody is served yet and the accessories do not run, there is nobody to ask: the step does it then. Raises MigrateError.
         """
         self._served = observed.served
         mine = observed.release(self._wish.release)
         settled = observed.served == self._wish.release or bool(mine and mine.complete)
         jobs = self._jobs()
-        if self._target is None or observed.served is None or not jobs or (settled and not options.contract):
+        if self._target is None or not jobs or (settled and not options.contract):
+            return observed
+        if observed.served is None and not all(accessory.running for accessory in observed.accessories):
             return observed
         missing = [image.reference for image in self._target.images.values() if not image.present]
         if any(job.image in missing for job in jobs):
@@ -99,7 +101,8 @@ class Migrations:
         waiting = tuple(
             name
             for name, found in self._looks.items()
-            if any(one.phase == CONTRACT for one in with_phases(found.migrations, self._of_judge(name, "phases")))
+            if not self._nobody(found)
+            and any(one.phase == CONTRACT for one in with_phases(found.migrations, self._of_judge(name, "phases")))
         )
         return replace(observed, contracts=waiting)
 
@@ -110,31 +113,33 @@ class Migrations:
 
     def unjudged(self) -> bool:
         """Whether there is something that nobody has judged yet. Raises MigrateError where nobody is there who could."""
-        found = [name for name, look in self._looks.items() if look.migrations]
+        found = [name for name, look in self._looks.items() if look.migrations and not self._nobody(look)]
         if found and self._approved is None:
             raise pending.no_judge(f"service {found[0]}")
         return bool(found) and not self._approved
 
     def told(self) -> list[Json]:
-        """What is pending, for the judge and for people."""
+        """What is pending and to be judged, for the judge and for people."""
         wishes = {job.name: t.cast(MigrateWish, job.migrate) for job in self._jobs()}
-        return [pending.told(name, wishes[name], found) for name, found in self._looks.items()]
+        return [pending.told(name, wishes[name], found) for name, found in self._looks.items() if not self._nobody(found)]
 
     def do(self, step: s.Step) -> None:
         """The step MIGRATE. Raises MigrateError; its facts tell what was and what was not applied."""
         job = next(service for service in self._wish.services if service.name == step.services[0])
+        wish = t.cast(MigrateWish, job.migrate)
         found = self._looks.get(job.name)
+        if found is None and not self._served:
+            found = self._late(job, wish)
         if found and not found.migrations:
             # Asked moments ago. Whatever another host does meanwhile, this release needs no more.
             return
-        wish = t.cast(MigrateWish, job.migrate)
         tool, database = self._means(job, wish)
         run = Run(job.name, self._adapter(wish), tool, database, self._clock, wish.tries, self._journal.tell)
-        # Where nobody is served yet nobody could be hurt, and nothing was judged.
-        approved = self._of_judge(job.name, "digests") if self._served else None
+        nobody = found is not None and self._nobody(found)
+        approved = None if nobody else self._of_judge(job.name, "digests")
         before = database.schema() if self._compares else ""
         try:
-            done = run.apply(self._choice(job.name, step.point), approved, self._of_judge(job.name, "phases"), found)
+            done = run.apply(self._choice(job.name, step.point, nobody), approved, self._of_judge(job.name, "phases"), found)
         except MigrateError as exc:
             told = exc.facts.get("migration") or {}
             self.warnings += told.get("warnings", ())
@@ -146,6 +151,17 @@ class Migrations:
                 self._compare(wish.where.label, before, database)
         self._memory.learn(self._wish.release, job.name, done.pending, self._store.releases())
         self._tell(job.name, str(step.point), done)
+
+    def _late(self, job: Service, wish: MigrateWish) -> Looked:
+        """A look at a database that could not be asked before the rollout. Raises MigrateError where its users may be hurt."""
+        found = self._look(job, judged=False)
+        self._fit(job.name, found, self._memory.contracted().get(job.name, ()))
+        if found.migrations and not self._nobody(found):
+            raise MigrateError(
+                f"service {job.name}: {wish.where.label} is not empty, so it may have users, and nobody has judged what is pending, since "
+                "it could not be asked before the rollout; the accessories are up now, so run again"
+            )
+        return found
 
     def _compare(self, label: str, before: str, database: RealDatabase) -> None:
         diffs, warnings = schema_diff(label, before, database)
@@ -160,9 +176,9 @@ class Migrations:
         if done.held_back and phase == s.EXPAND:
             self.warnings.append(pending.waits(f"service {name}", done.held_back))
 
-    def _choice(self, name: str, point: int | str) -> t.Callable[[t.Sequence[Migration]], choose.Chosen]:
+    def _choice(self, name: str, point: int | str, nobody: bool) -> t.Callable[[t.Sequence[Migration]], choose.Chosen]:
         if point == s.EXPAND:
-            return lambda migrations: choose.before_shift(migrations, bool(self._served))
+            return lambda migrations: choose.before_shift(migrations, served=not nobody)
 
         def contract(migrations: t.Sequence[Migration]) -> choose.Chosen:
             others = [release for release in self._store.releases() if release != self._wish.release]
@@ -172,14 +188,18 @@ class Migrations:
 
         return contract
 
-    def _look(self, job: Service) -> Looked:
+    def _nobody(self, found: Looked) -> bool:
+        return not self._served and pending.nobody_is_there(found)
+
+    def _look(self, job: Service, judged: bool = True) -> Looked:
+        """``judged``: what is found may go to the judge."""
         wish = t.cast(MigrateWish, job.migrate)
         begun = self._clock.monotonic()
         tool, database = self._means(job, wish)
         try:
             found = look(self._adapter(wish), tool, database)
             # Once it is judged, nobody needs to know.
-            if found.migrations and not self._approved:
+            if found.migrations and judged and not self._approved and not self._nobody(found):
                 found = replace(found, answers=database.answers(found.migrations, self._learns))
         finally:
             tool.close()

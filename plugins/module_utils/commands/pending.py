@@ -36,6 +36,15 @@ def of_judge(approved: Json | None, name: str, what: str) -> Json:
     return dict(((approved or {}).get(name) or {}).get(what) or {})
 
 
+def nobody_is_there(found: Looked) -> bool:
+    """Whether something is pending for a database without a row, in which no migration was ever applied: there it can hurt nobody.
+
+    What it does is not judged, and all of it is applied. Whether code is served that may use the database is for the caller to say.
+    """
+    nothing_applied = bool(found.migrations) and found.pending.pending == found.pending.known
+    return nothing_applied and not any(table.rows for table in found.tables.values())
+
+
 def no_judge(called: str) -> MigrateError:
     """The error where something is pending that nobody can judge."""
     return MigrateError(
