@@ -179,6 +179,14 @@ def test_from_the_first_release_to_a_contract(host):
     assert old["failed"] and "release old can't be rolled out: contract migration c_drop.sql of app shop has taken away" in old["msg"], old
 
 
+def test_rows_that_an_extension_brings_are_no_users(postgresql):
+    # As PostGIS does.
+    postgresql.sql("CREATE TABLE systems (id int); INSERT INTO systems VALUES (1); ALTER EXTENSION plpgsql ADD TABLE systems")
+    postgresql.release("1", a_create=CREATE)
+    first = postgresql.migrate("1")
+    assert (first["applied"], first["first"]) == (["a_create.sql"], True), first
+
+
 def test_what_the_judge_blocks_leaves_everything_as_it_is(mariadb):
     mariadb.release("1", a_create=CREATE)
     mariadb.migrate("1")

@@ -51,7 +51,9 @@ _POSTGRESQL = (
     "current_setting('block_size')::int) "
     "WHEN pg_relation_size(c.oid) = 0 AND c.relkind = 'r' THEN 0 ELSE -1 END::bigint, pg_total_relation_size(c.oid) "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' "
-    "AND n.nspname <> 'information_schema' AND has_table_privilege(c.oid, 'SELECT')"
+    "AND n.nspname <> 'information_schema' AND has_table_privilege(c.oid, 'SELECT') "
+    # An extension's own are no app's: PostGIS comes with thousands of rows.
+    "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"
 )
 _MARIADB = (
     "SELECT '', TABLE_NAME, IF(TABLE_ROWS > 0, TABLE_ROWS, -1), DATA_LENGTH + INDEX_LENGTH FROM information_schema.tables "
