@@ -213,6 +213,21 @@ def test_of_two_at_once_exactly_one_applies(host):
     assert "nights" in host.columns()
 
 
+def test_a_second_host_refuses_older_code_too(postgresql):
+    other = "/var/lib/steady/other"
+    postgresql.release("1", a_create=CREATE)
+    postgresql.migrate("1")
+    postgresql.release("2", a_create=CREATE, b_drop="-- steady: contract\nALTER TABLE rooms DROP COLUMN name;\n")
+    assert postgresql.migrate("2", state_dir=other)["held_back"] == ["b_drop.sql"]
+    inside(f"rm -r {RELEASES}/1")
+    assert postgresql.migrate("2", contract=True)["applied"] == ["b_drop.sql"]
+    done = postgresql.migrate("2", state_dir=other, contract=True)
+    assert (done["changed"], done["applied"]) == (False, []), done
+    postgresql.release("1", a_create=CREATE)
+    old = postgresql.migrate("1", state_dir=other)
+    assert old["failed"] and "contract migration b_drop.sql of app shop has taken away" in old["msg"], old
+
+
 def test_one_that_fails_says_what_is_there(host):
     host.release("1", a_create=CREATE)
     host.migrate("1")

@@ -111,7 +111,7 @@ class FileRelease:
             if told:
                 self._write(told)
             raise
-        self._learn(done.pending)
+        self._learn(done.pending, done.held_back)
         applied, held = [one.id for one in done.applied], list(done.held_back)
         self._write({"applied": applied, "held_back": held})
         more: Json = {"migrated": dict(done.facts)}
@@ -139,8 +139,8 @@ class FileRelease:
         choose.after_shift(contracts, self._memory.known_by(self._app, self._others), _REMEDY)
         return choose.Chosen(tuple(migrations))
 
-    def _learn(self, said: Pending) -> None:
-        self._memory.learn(self._name, self._app, said, self._others)
+    def _learn(self, said: Pending, held_back: t.Collection[str] = ()) -> None:
+        self._memory.learn(self._name, self._app, said, self._others, held_back)
 
     def _write(self, facts: Json) -> None:
         if self._journal:

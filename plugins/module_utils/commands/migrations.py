@@ -149,7 +149,7 @@ class Migrations:
             tool.close()
             if self._compares:
                 self._compare(wish.where.label, before, database)
-        self._memory.learn(self._wish.release, job.name, done.pending, self._store.releases())
+        self._memory.learn(self._wish.release, job.name, done.pending, self._store.releases(), done.held_back)
         self._tell(job.name, str(step.point), done)
 
     def _late(self, job: Service, wish: MigrateWish) -> Looked:

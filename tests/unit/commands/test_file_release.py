@@ -105,6 +105,17 @@ def test_a_contract_waits_for_every_release_that_is_kept(world):
         before.migrate({}, name="older")
 
 
+def test_a_second_host_learns_what_another_has_taken_away(world):
+    assert world.migrate(world.approved)["held_back"] == ["drop"]
+    # The other host does it, and then code that knows it is rolled out here once more.
+    world.applied.append("drop")
+    assert world.migrate({}, contract=True)["changed"] is False
+    before = World(world.folder, (ADD,))
+    before.applied += ["add", "drop"]
+    with pytest.raises(MigrateError, match="release older can't be rolled out: contract migration drop of app shop has taken away"):
+        before.migrate({}, name="older")
+
+
 def test_a_contract_may_be_one_by_the_judges_word(tmp_path):
     world = World(tmp_path, (ADD, Migration("unsaid", UNKNOWN, "", ("DROP TABLE u",))))
     approved = {"shop": {**world.approved["shop"], "phases": {"unsaid": CONTRACT}}}

@@ -59,6 +59,20 @@ def test_what_was_taken_away_is_never_forgotten(memory):
     assert memory.contracted() == {"migrate": ("b", "c")}
 
 
+def test_what_waited_here_and_was_applied_by_another_host_has_taken_away_here_too(memory):
+    memory.learn("r1", "migrate", Pending(("a", "b", "c"), ("b", "c")), [], ["b", "c"])
+    # Still pending; code that does not know them; a tool that does not tell what it knows.
+    memory.learn("r1", "migrate", Pending(("a", "b", "c"), ("b", "c")), [])
+    memory.learn("r0", "migrate", Pending(("a",), ()), ["r1"])
+    memory.learn("r2", "migrate", Pending((), (), whole=False), ["r1"])
+    assert memory.contracted() == {}
+    memory.learn("r1", "migrate", Pending(("a", "b", "c"), ("c",)), ["r2"])
+    assert memory.contracted() == {"migrate": ("b",)}
+    memory.learn("r1", "other", Pending(("c",), ()), ["r2"])
+    memory.learn("r1", "migrate", Pending(("a", "b", "c"), ()), ["r2"])
+    assert memory.contracted() == {"migrate": ("b", "c")}
+
+
 def test_a_release_whose_tool_tells_only_what_is_pending_knows_what_was_taken_away_before_it(memory):
     memory.learn("r1", "migrate", Pending(("a",), ("a",), whole=False), [])
     memory.contract("migrate", ["b"])
