@@ -126,13 +126,14 @@ class Migrations:
     def do(self, step: s.Step) -> None:
         """The step MIGRATE. Raises MigrateError; its facts tell what was and what was not applied."""
         job = next(service for service in self._wish.services if service.name == step.services[0])
-        wish = t.cast(MigrateWish, job.migrate)
+        if not self._looks and not self._served:
+            # All at once: what the first of them applies may leave rows that the next would take for users.
+            self._looks = {one.name: self._late(one) for one in self._jobs()}
         found = self._looks.get(job.name)
-        if found is None and not self._served:
-            found = self._late(job, wish)
         if found and not found.migrations:
             # Asked moments ago. Whatever another host does meanwhile, this release needs no more.
             return
+        wish = t.cast(MigrateWish, job.migrate)
         tool, database = self._means(job, wish)
         run = Run(job.name, self._adapter(wish), tool, database, self._clock, wish.tries, self._journal.tell)
         nobody = found is not None and self._nobody(found)
@@ -152,13 +153,14 @@ class Migrations:
         self._memory.learn(self._wish.release, job.name, done.pending, self._store.releases(), done.held_back)
         self._tell(job.name, str(step.point), done)
 
-    def _late(self, job: Service, wish: MigrateWish) -> Looked:
+    def _late(self, job: Service) -> Looked:
         """A look at a database that could not be asked before the rollout. Raises MigrateError where its users may be hurt."""
         found = self._look(job, judged=False)
         self._fit(job.name, found, self._memory.contracted().get(job.name, ()))
         if found.migrations and not self._nobody(found):
+            label = t.cast(MigrateWish, job.migrate).where.label
             raise MigrateError(
-                f"service {job.name}: {wish.where.label} is not empty, so it may have users, and nobody has judged what is pending, since "
+                f"service {job.name}: {label} is not empty, so it may have users, and nobody has judged what is pending, since "
                 "it could not be asked before the rollout; the accessories are up now, so run again"
             )
         return found

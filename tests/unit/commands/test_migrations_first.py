@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -19,7 +20,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate.memory impor
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, EXPAND, Migration
 from ansible_collections.steady.deploy.plugins.module_utils.rollout import steps as s
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Accessory, Observed
-from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Options
+from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import JOB, Options
 
 ADD = Migration("add", EXPAND, "", ("ALTER TABLE t ADD a INT",))
 DROP = Migration("drop", CONTRACT, "its path", ("ALTER TABLE t DROP b",))
@@ -33,6 +34,7 @@ class World(FakeTool):
         super().__init__((ADD, DROP))
         self.rows = rows
         self.asks = 0
+        self.invalid = [()] * 9
 
     def tables(self):
         return {"t": TableFacts(self.rows, 100)}
@@ -45,13 +47,13 @@ class World(FakeTool):
         """See OneOff.close."""
 
 
-def first(tmp_path, monkeypatch, world, approved=None, up=True):
+def first(tmp_path, monkeypatch, world, approved=None, up=True, wish=MIGRATES):
     """The migrations of a first rollout whose accessories are ``up`` already, looked at, and what the plan is made of."""
     store, clock = Store(str(tmp_path), "app"), RolloutClock()
     store.make()
     journal = Journal(store.journal, "r", clock)
     target = SimpleNamespace(images={})
-    made = Migrations(MIGRATES, target, None, store, clock, None, "me", (), journal, approved, True, False)
+    made = Migrations(wish, target, None, store, clock, None, "me", (), journal, approved, True, False)
     monkeypatch.setattr(made, "_means", lambda job, wish: (world, world))
     monkeypatch.setattr(made, "_adapter", lambda wish: world)
     return made, made.looked(Observed(accessories=(Accessory("db", up, up, True),)), Options(contract=True))
@@ -64,6 +66,18 @@ def test_an_empty_database_gets_all_of_it_unjudged(tmp_path, monkeypatch, up):
     assert (observed.contracts, made.told(), made.unjudged()) == ((), [], False)
     made.do(STEP)
     assert world.applied == ["add", "drop"] and world.asks == 0
+
+
+def test_two_jobs_on_one_database_are_looked_at_before_the_first_applies(tmp_path, monkeypatch):
+    migrate = next(one.migrate for one in MIGRATES.services if one.name == "late")
+    both = replace(MIGRATES, services=tuple(replace(one, migrate=migrate) if one.kind == JOB else one for one in MIGRATES.services))
+    world = World(0)
+    made, dummy = first(tmp_path, monkeypatch, world, up=False, wish=both)
+    made.do(replace(STEP, services=("early",)))
+    world.rows = 5
+    world.applied.clear()
+    made.do(STEP)
+    assert world.applied == ["add", "drop"]
 
 
 @pytest.mark.parametrize(("rows", "applied"), [(5, []), (0, ["add"])])
