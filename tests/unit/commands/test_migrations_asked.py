@@ -75,6 +75,7 @@ def test_what_the_guard_warns_of_and_what_was_applied_is_told_after_a_failure_to
         MIGRATES, SimpleNamespace(images={}), None, store, SystemClock(), None, "me", (), journal, APPROVED, True, False
     )
     monkeypatch.setattr(made, "_means", lambda job, wish: (SimpleNamespace(close=lambda: None), None))
+    monkeypatch.setattr(made, "_served", "a release")
     with pytest.raises(MigrateError, match="migration b failed"):
         made.do(SimpleNamespace(services=("late",), point="expand"))
     assert (made.warnings, written) == (["the guard can't tell"], [("migrated", "late", ["a"])])
