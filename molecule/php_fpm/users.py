@@ -12,7 +12,7 @@ from pathlib import Path
 
 from load import Config, Load, Shape
 
-SECONDS = 100
+SECONDS = 150
 
 
 def main(port: str, stop_file: str) -> None:

@@ -20,6 +20,7 @@ root=/etc/php/$version/fpm
 unit=php$version-fpm
 if [ -n "$version" ]; then
     here=$(dpkg-query --show --showformat '${db:Status-Status} ${Package}, ${Provides},\n' "php$version-*" logrotate 2>/dev/null |
+    dpkg-query --show --showformat '${db:Status-Status} ${Package}\n' "php$version-*" 2>/dev/null | grep '^installed '
         sed -n 's/^installed //p' | tr ',' '\n' | awk '{print $1}')
     for name in "$unit" $(for one in $extensions; do echo "php$version-$one"; done) logrotate; do
         printf '%s\n' "$here" | grep -qxF "$name" && continue

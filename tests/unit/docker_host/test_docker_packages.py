@@ -9,7 +9,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
 ROLE = Path(__file__).resolve().parents[3] / "roles/docker_host"
-DISTRIBUTION = ["docker.io", "docker-cli", "docker-compose", "iptables"]
+DISTRIBUTION = ["docker.io", "docker-cli", "docker-compose", "containerd", "runc", "iptables"]
 DOCKER = ["docker-ce", "docker-ce-cli", "containerd.io", "docker-compose-plugin"]
 
 
@@ -30,7 +30,7 @@ def render(name, distribution, version, **given):
         ("Debian", "13", {}, DISTRIBUTION, None),
         ("Debian", "12", {}, DOCKER, "https://download.docker.com/linux/debian"),
         ("Ubuntu", "24", {}, DOCKER, "https://download.docker.com/linux/ubuntu"),
-        ("Ubuntu", "24", {"docker_host_packages_from": "distribution"}, ["docker.io", "docker-compose-v2"], None),
+        ("Ubuntu", "24", {"docker_host_packages_from": "distribution"}, ["docker.io", "docker-compose-v2", "containerd", "runc"], None),
         ("Debian", "13", {"docker_host_packages_from": "docker"}, DOCKER, "https://download.docker.com/linux/debian"),
         ("Debian", "12", {"docker_host_packages_from": "distribution"}, [], None),
         ("Debian", "12", {"docker_host_packages": ["moby"]}, ["moby"], None),
