@@ -206,5 +206,19 @@ def test_packages_may_not_restart(host, version):
         assert host.run("/usr/sbin/policy-rc.d nginx restart").rc == 104
 
 
+def test_php_fpm_runs_again_where_it_was_killed(host, port, version):
+    with host.sudo():
+        before = host.check_output("systemctl show --property MainPID --value php%s-fpm", version)
+        host.check_output("kill -9 %s", before)
+        host.check_output(f"timeout 10 sh -c 'until systemctl is-active --quiet php{version}-fpm; do sleep 0.1; done'")
+        assert host.check_output("systemctl show --property MainPID --value php%s-fpm", version) != before
+    assert ask(port, "shop")[0] == 200
+
+
+def test_a_child_killed_for_want_of_memory_ends_no_pool(host, version):
+    with host.sudo():
+        assert host.check_output("systemctl show --property OOMPolicy --value php%s-fpm", version) == "continue"
+
+
 def test_host_is_healthy(host):
     assert host.check_output("systemctl is-system-running") == "running"
