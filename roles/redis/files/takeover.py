@@ -1,4 +1,6 @@
-"""Let the running Redis take over its new configuration: takeover.py SETTINGS-AS-JSON SOCKET USER PASSWORD-FILE
+"""Let the running Redis take over its new configuration: takeover.py SETTINGS-AS-JSON SOCKET USER PASSWORD-FILE RESTARTS
+
+RESTARTS is "yes" where Redis is restarted for what it can't take over while it runs.
 
 Prints "wait KEY" for what needs a restart, and "refuse WHY" when Redis takes over nothing.
 """
@@ -11,6 +13,9 @@ import re
 import subprocess
 import sys
 import time
+
+# Seconds a log of writes or a snapshot may take. Large ones take minutes.
+PATIENCE = 900.0
 
 
 class Redis:
@@ -57,20 +62,27 @@ class Redis:
         for name in set(self.ask("acl", "users")) - set(users):
             self.ask("acl", "deluser", name)
 
-    def persist(self, snapshots: bool) -> None:
-        """Wait until the log of writes is whole: with it half made, a restart would lose everything."""
+    def persist(self, saves: bool) -> None:
+        """Wait until the log of writes is whole: with it half made, a restart would lose everything.
+
+        ``saves``: write a snapshot too. Clients wait for it, as they will for the restart. Raises RuntimeError where it takes too long.
+        """
+        busy = ["aof_rewrite_in_progress", "aof_rewrite_scheduled"] + ["rdb_bgsave_in_progress"] * saves
+        end = time.monotonic() + PATIENCE
         while True:
             facts = dict(line.strip().split(":", 1) for line in self.ask("info", "persistence") if ":" in line)
-            if facts["aof_rewrite_in_progress"] == facts["aof_rewrite_scheduled"] == "0":
+            if all(facts[key] == "0" for key in busy):
                 break
+            if time.monotonic() > end:
+                raise RuntimeError(f"it is still busy writing its data after {PATIENCE:.0f} s; look at its log, and run the role again")
             time.sleep(0.2)
-        if snapshots:
+        if saves:
             self.ask("save")
 
 
 def main() -> list[str]:
     """What there is to tell."""
-    settings, socket, user, password_file = json.loads(sys.argv[1]), *sys.argv[2:5]
+    settings, socket, user, password_file, restarts = json.loads(sys.argv[1]), *sys.argv[2:6]
     with open(password_file, encoding="ascii") as secret:
         password = secret.read()
     try:
@@ -80,7 +92,7 @@ def main() -> list[str]:
             with open(settings["aclfile"], encoding="utf-8") as lines:
                 users = [line.split() for line in lines]
             redis.admit({words[1]: words[2:] for words in users})
-        redis.persist(snapshots=bool(waiting and settings.get("save")))
+        redis.persist(saves=bool(waiting and restarts == "yes" and settings.get("save")))
     except RuntimeError as error:
         return [f"refuse {error}"]
     return [f"wait {key}" for key in waiting]
