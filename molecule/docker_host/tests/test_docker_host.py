@@ -56,6 +56,12 @@ def test_configuration_is_merged(host):
     assert found["userland-proxy"] is False
 
 
+def test_nobody_else_reads_the_configuration(host):
+    with host.sudo():
+        assert host.file("/etc/docker/daemon.json").mode == 0o600
+        assert host.file("/var/lib/steady-docker-host").mode == 0o700
+
+
 def test_networks_come_from_the_pool(host):
     with host.sudo():
         host.check_output("docker network create test-pool")

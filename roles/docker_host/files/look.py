@@ -1,6 +1,7 @@
 """What a host has of Docker, as one JSON object on standard output. Changes nothing.
 
-The first argument is a JSON object: ``config`` (path of daemon.json), ``users`` and ``units`` (names),
+The first argument is a JSON object: ``config`` (path of daemon.json), ``in_force`` (path of the copy of the one that the
+engine has last taken over), ``users`` and ``units`` (names),
 ``owner`` (whether to look which package the engine is from), ``pools`` (what default-address-pools is to be).
 """
 
@@ -131,7 +132,7 @@ def states(units):
 def main():
     """Look, and tell."""
     asked = json.loads(sys.argv[1])
-    content = read(asked["config"])
+    content, in_force = read(asked["config"]), read(asked["in_force"])
     unknown, missing = members(asked["users"])
     pools = asked["pools"]
     found = {
@@ -141,6 +142,9 @@ def main():
         "config_there": content is not None,
         "config_content": base64.b64encode(content or b"").decode(),
         "config": parse(content),
+        "kept": in_force is not None,
+        # Before there is a copy the file that is there counts.
+        "in_force": parse(content if in_force is None else in_force),
         "users_unknown": unknown,
         "users_missing": missing,
         "units_lacking": states(asked["units"]),

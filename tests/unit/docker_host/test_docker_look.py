@@ -142,6 +142,28 @@ def test_commands_are_asked_and_never_raise():
     assert look.run("no-such-command-here") is None
 
 
+def looked(folder, users=()):
+    """What the whole program tells of a host whose configuration and its copy are in this folder."""
+    places = {"config": str(folder / "daemon.json"), "in_force": str(folder / "copy.json")}
+    asked = {**places, "owner": False, "users": users, "units": [], "pools": []}
+    done = subprocess.run(
+        [sys.executable, str(FILES / "look.py"), json.dumps(asked)], env={"PATH": str(folder)}, check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("copy", "kept", "in_force"),
+    [(None, False, {"debug": True}), (b"", True, {}), (b'{"debug": false}\n', True, {"debug": False})],
+)
+def test_the_copy_is_what_is_in_force(tmp_path, copy, kept, in_force):
+    (tmp_path / "daemon.json").write_text('{"debug": true}')
+    if copy is not None:
+        (tmp_path / "copy.json").write_bytes(copy)
+    found = looked(tmp_path)
+    assert (found["kept"], found["in_force"], found["config"]) == (kept, in_force, {"debug": True})
+
+
 @pytest.mark.parametrize(
     ("content", "there", "config"),
     [(None, False, {}), (b"", True, {}), (b'{"debug": true}\n', True, {"debug": True}), (b"{broken", True, None)],
@@ -150,11 +172,7 @@ def test_the_whole_is_one_object(tmp_path, content, there, config):
     path = tmp_path / "daemon.json"
     if content is not None:
         path.write_bytes(content)
-    asked = {"config": str(path), "owner": False, "users": ["nobody-knows-this-one"], "units": [], "pools": []}
-    done = subprocess.run(
-        [sys.executable, str(FILES / "look.py"), json.dumps(asked)], env={"PATH": str(tmp_path)}, check=True, capture_output=True, text=True
-    )
-    found = json.loads(done.stdout)
+    found = looked(tmp_path, users=["nobody-knows-this-one"])
     assert (found["engine"], found["compose"], found["owner"]) == ("", "", "")
     assert (found["config_there"], found["config"]) == (there, config)
     assert base64.b64decode(found["config_content"]) == (content or b"")
