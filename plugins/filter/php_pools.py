@@ -25,9 +25,13 @@ options:
     type: int
     required: true
   reserve_mb:
-    description: MiB kept for everything else. V(0) keeps a quarter, at least 512.
+    description: MiB kept for everything else. V(0) keeps a quarter, at least 512, and what O(taken) says.
     type: int
     default: 0
+  taken:
+    description: MiB that a database or Redis on the same host takes, by its name.
+    type: dict
+    default: {}
   opcache_mb:
     description: MiB of Opcache, which all pools share.
     type: int
@@ -68,9 +72,10 @@ from ansible_collections.steady.deploy.plugins.module_utils.php.pools import Hos
 from ansible_collections.steady.deploy.plugins.module_utils.php.sizing import Memory
 
 
-def _php_pools(pools, memory_mb, reload_timeout, reserve_mb=0, opcache_mb=0, sections=(), ini=None):
+def _php_pools(pools, memory_mb, reload_timeout, reserve_mb=0, opcache_mb=0, sections=(), ini=None, taken=None):
     try:
-        memory = Memory(int(memory_mb), int(reserve_mb), int(opcache_mb))
+        others = {name: int(size) for name, size in (taken or {}).items()}
+        memory = Memory(int(memory_mb), int(reserve_mb), int(opcache_mb), others)
         return report(pools, Host(memory, int(reload_timeout), list(sections), ini or {}))
     except (SteadyError, TypeError, ValueError) as exc:
         raise AnsibleFilterError(f"php_pools: {exc}") from None

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How many children a pool may have, computed from memory and explained.
 
-    max_children = (memory - reserve - Opcache) / memory of a child, at most what the database has connections for
+    max_children = (memory - reserve - database and Redis - Opcache) / memory of a child, at most what the database has connections for
 
 Pools that name a number come first. The others share what is left by their weights.
 """
@@ -11,7 +11,7 @@ Pools that name a number come first. The others share what is left by their weig
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import PreflightError
 
@@ -22,11 +22,14 @@ _LEAST_RESERVE_MB = 512
 
 @dataclass(frozen=True)
 class Memory:
-    """What the host has, in MiB. ``reserve_mb`` 0 stands for a quarter of the memory, at least 512 MiB."""
+    """What the host has, in MiB. ``reserve_mb`` 0 stands for a quarter of the memory, at least 512 MiB, and for what ``taken``
+    says: the MiB that a database or Redis on the same host takes, by its name.
+    """
 
     total_mb: int
     reserve_mb: int = 0
     opcache_mb: int = 0
+    taken: t.Mapping[str, int] = field(default_factory=dict)
 
     @property
     def whole_mb(self) -> int:
@@ -39,16 +42,19 @@ class Memory:
         return self.reserve_mb or max(_LEAST_RESERVE_MB, self.whole_mb // 4)
 
     @property
+    def others_mb(self) -> t.Mapping[str, int]:
+        """What is kept for a database or Redis besides, by its name. They are part of a reserve that was asked for."""
+        return {} if self.reserve_mb else {name: -(-size // _GRAIN_MB) * _GRAIN_MB for name, size in self.taken.items()}
+
+    @property
     def children_mb(self) -> int:
         """What is left for the children of all pools."""
-        return self.whole_mb - self.kept_mb - self.opcache_mb
+        return self.whole_mb - self.kept_mb - sum(self.others_mb.values()) - self.opcache_mb
 
     def told(self) -> str:
         """The same in words."""
-        return (
-            f"{self.children_mb} MiB ({self.whole_mb} MiB of memory, less {self.kept_mb} MiB kept for everything else and "
-            f"{self.opcache_mb} MiB for Opcache)"
-        )
+        kept = [f"{self.kept_mb} MiB kept for everything else", *(f"{size} MiB for {name}" for name, size in self.others_mb.items())]
+        return f"{self.children_mb} MiB ({self.whole_mb} MiB of memory, less {', '.join(kept)} and {self.opcache_mb} MiB for Opcache)"
 
 
 @dataclass(frozen=True)
@@ -96,10 +102,11 @@ def _size(wish: Wish, memory: Memory, left: int, shares: int) -> Size:
     if count < 1:
         raise PreflightError(
             f"the memory is too small for the pool '{wish.name}': PHP-FPM may use {memory.told()}, this pool {part} MiB of that, and "
-            f"one child needs {wish.child_mb} MiB. Lower php_fpm_memory_reserve_mb, or give the host more memory"
+            f"one child needs {wish.child_mb} MiB. Set a lower php_fpm_memory_reserve_mb, or give the host more memory"
         )
+    others = "".join(f" - {size} MiB for {name}" for name, size in memory.others_mb.items())
     why = [
-        f"{memory.whole_mb} MiB of memory - {memory.kept_mb} MiB for everything else - {memory.opcache_mb} MiB for Opcache"
+        f"{memory.whole_mb} MiB of memory - {memory.kept_mb} MiB for everything else{others} - {memory.opcache_mb} MiB for Opcache"
         f" = {memory.children_mb} MiB for the children of all pools"
     ]
     if part != memory.children_mb:

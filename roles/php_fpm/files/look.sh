@@ -5,6 +5,7 @@ wished=$1 socket_group=$2 users=$3 extensions=$4
 export LC_ALL=C
 
 echo "memory $(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)"
+taken
 
 version=$wished
 if [ -z "$version" ]; then
@@ -19,8 +20,8 @@ echo "version $version"
 root=/etc/php/$version/fpm
 unit=php$version-fpm
 if [ -n "$version" ]; then
-    here=$(dpkg-query --show --showformat '${db:Status-Status} ${Package}, ${Provides},\n' "php$version-*" logrotate 2>/dev/null |
     dpkg-query --show --showformat '${db:Status-Status} ${Package}\n' "php$version-*" 2>/dev/null | grep '^installed '
+    here=$(dpkg-query --show --showformat '${db:Status-Status} ${Package}, ${Provides},\n' "php$version-*" logrotate 2>/dev/null |
         sed -n 's/^installed //p' | tr ',' '\n' | awk '{print $1}')
     for name in "$unit" $(for one in $extensions; do echo "php$version-$one"; done) logrotate; do
         printf '%s\n' "$here" | grep -qxF "$name" && continue
