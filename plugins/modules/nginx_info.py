@@ -107,6 +107,10 @@ ipv6:
   description: Whether the host has IPv6.
   returned: success
   type: bool
+other_policy:
+  description: Whether /usr/sbin/policy-rc.d, which says what an upgrade may do to a service, is somebody else's.
+  returned: success
+  type: bool
 resolvers:
   description: The name servers of the host.
   returned: success
@@ -152,6 +156,7 @@ def main():
         example_vhost=look.example_vhost(runner, wish["root"], lambda path: module.md5(path) if os.path.isfile(path) else None),
         held=look.held(runner, wish["listens"]),
         ipv6=look.ipv6(read_text("/proc/net/if_inet6") or ""),
+        other_policy=look.other_policy(read_text("/usr/sbin/policy-rc.d")),
         resolvers=look.resolvers(read_text("/etc/resolv.conf") or ""),
         certificates=look.certificates(runner, wish["certificates_dir"], wish["certificates"]),
     )

@@ -86,6 +86,11 @@ def ipv6(text: str) -> bool:
     return any(line.split()[-1:] == ["lo"] for line in text.splitlines())
 
 
+def other_policy(text: str | None) -> bool:
+    """Whether the text of /usr/sbin/policy-rc.d is somebody else's. It says what an upgrade may do to a service."""
+    return text is not None and "steady.deploy" not in text
+
+
 def resolvers(text: str) -> list[str]:
     """The name servers in the text of /etc/resolv.conf, as Nginx writes addresses."""
     found = re.findall(r"(?m)^\s*nameserver\s+([0-9A-Fa-f:.]+)\s*$", text)

@@ -46,7 +46,7 @@ for pair in $users; do
 done
 
 policy=/usr/sbin/policy-rc.d
-if [ -e "$policy" ] && ! grep -q steady.deploy.php_fpm "$policy"; then echo "policy other"; fi
+if [ -e "$policy" ] && ! grep -q steady.deploy "$policy"; then echo "policy other"; fi
 
 [ -x "/usr/sbin/php-fpm$version" ] || exit 0
 echo "present yes"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.steady.deploy.plugins.module_utils.nginx.listen import clashes, holders, parse
-from ansible_collections.steady.deploy.plugins.module_utils.nginx.look import ipv6, resolvers
+from ansible_collections.steady.deploy.plugins.module_utils.nginx.look import ipv6, other_policy, resolvers
 
 SS = """\
 LISTEN 0      128             [::]:22           [::]:*
@@ -66,6 +66,11 @@ def test_holders():
 def test_clashes(wanted, program):
     found = [one.program for one in holders(SS) if clashes(parse(wanted), one)]
     assert found == ([program] if program else [])
+
+
+def test_whose_the_policy_is():
+    assert not other_policy(None) and not other_policy("#!/bin/sh\n# steady.deploy: no restart\n")
+    assert other_policy("#!/bin/sh\nexit 101\n")
 
 
 def test_resolvers():
