@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from integration.edge.host import ROOT
-from integration.migrate.kits import HERE, IMAGE, PASSWORD
+from integration.migrate.kits import HERE, IMAGE, PASSWORD, copies
 
 NAME = f"{IMAGE}-host-{uuid.uuid4().hex[:8]}"
 SERVE = {
@@ -316,7 +316,7 @@ def test_the_guard_ends_the_migrations_statement_and_never_a_users(host):
 
 def copied(tool: str) -> None:
     """A release of the tool's own project."""
-    inside(f"mkdir -p {RELEASES} && cp -r /src/{tool} {RELEASES}/2 && chown -R shop: /srv/shop")
+    inside(f"mkdir -p {RELEASES} && {copies(tool, f'{RELEASES}/2')} && chown -R shop: /srv/shop")
 
 
 @pytest.mark.parametrize(

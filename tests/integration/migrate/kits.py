@@ -163,6 +163,11 @@ def inside(script: str, stdin: str = "") -> str:
     return done.stdout
 
 
+def copies(tool: str, to: str) -> str:
+    """The shell's words that copy a tool's project. Laravel's artisan opens with a line for the kernel, which PHP does not always skip."""
+    return f"cp -r /src/{tool} {to} && if [ -f {to}/artisan ]; then sed -i '1i #!/usr/bin/env php' {to}/artisan; fi"
+
+
 def fresh(kit: Kit) -> None:
     """An empty database, and the project as it is in the checkout."""
     drop = {
@@ -170,4 +175,4 @@ def fresh(kit: Kit) -> None:
         " -c 'CREATE DATABASE rooms OWNER rooms'",
         MARIADB: "mariadb -e 'DROP DATABASE IF EXISTS rooms; CREATE DATABASE rooms'",
     }[kit.engine]
-    inside(f"{drop} 2>/dev/null; rm -rf /work; cp -r /src/{kit.tool} /work")
+    inside(f"{drop} 2>/dev/null; rm -rf /work; {copies(kit.tool, '/work')}")
