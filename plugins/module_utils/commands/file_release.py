@@ -17,8 +17,9 @@ from ansible_collections.steady.deploy.plugins.module_utils.migrate import choos
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Adapter, Tool
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.asking import NOTHING_LEFT
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.changed import HasSchema, schema_diff
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.look import Database, Looked, look
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.memory import Memory
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Choose, Database, Looked, Run, look, with_phases
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Choose, Run
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, Migration, Pending
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
 
@@ -89,7 +90,7 @@ class FileRelease:
             return {**result, "migrations": [pending.told(self._app, self._wish, answered)], "to_judge": True}
         phases = pending.of_judge(approved, self._app, "phases")
         if check_mode:
-            chosen = self._chosen(with_phases(found.migrations, phases), nobody, contract)
+            chosen = self._chosen(choose.with_phases(found.migrations, phases), nobody, contract)
             return self._told(result, [one.id for one in chosen.apply], [one.id for one in chosen.held_back])
         digests = None if nobody else pending.of_judge(approved, self._app, "digests")
 

@@ -22,8 +22,9 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.runner import S
 from ansible_collections.steady.deploy.plugins.module_utils.migrate import choose
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.changed import schema_diff
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.access import RealDatabase
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.look import Looked, look
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.memory import Memory
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Applied, Looked, Run, look, with_phases
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Applied, Run
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, Migration
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.tools import adapter_of
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
@@ -102,7 +103,7 @@ class Migrations:
             name
             for name, found in self._looks.items()
             if not self._nobody(found)
-            and any(one.phase == CONTRACT for one in with_phases(found.migrations, self._of_judge(name, "phases")))
+            and any(one.phase == CONTRACT for one in choose.with_phases(found.migrations, self._of_judge(name, "phases")))
         )
         return replace(observed, contracts=waiting)
 

@@ -12,7 +12,7 @@ from ansible_collections.steady.deploy.plugins.module_utils.core.errors import M
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import SubprocessRunner
 from ansible_collections.steady.deploy.plugins.module_utils.migrate import choose
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.access import Keep
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Looked
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.look import Looked
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
 
 Json = dict[str, t.Any]

@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, Migration
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, UNKNOWN, Migration
 from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import words
 
 # What helps where a contract migration has to wait.
@@ -27,6 +27,14 @@ class Chosen:
 
     apply: tuple[Migration, ...] = ()
     held_back: tuple[Migration, ...] = ()
+
+
+def with_phases(migrations: t.Sequence[Migration], phases: t.Mapping[str, str]) -> tuple[Migration, ...]:
+    """The migrations, with the judge's word on those that say nothing themselves."""
+    return tuple(
+        replace(one, phase=phases[one.id], why="by what its SQL does") if one.phase == UNKNOWN and one.id in phases else one
+        for one in migrations
+    )
 
 
 def before_shift(migrations: t.Sequence[Migration], served: bool) -> Chosen:

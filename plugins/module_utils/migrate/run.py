@@ -7,80 +7,23 @@ from __future__ import annotations
 
 import random
 import typing as t
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import Clock
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.core.progress import Tell, untold
 from ansible_collections.steady.deploy.plugins.module_utils.migrate import indexes
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Adapter, Tool
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.choose import Chosen, digest
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.choose import Chosen, digest, with_phases
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.attempts import delays, is_lock_timeout
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.facts import TableFacts
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.guard import Watched
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import Answers
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import UNKNOWN, Migration, Outcome, Pending
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.look import Database, Lock, Looked, Watch
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Outcome, Pending
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.statements import bare
 from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import words
 
 # Chooses, of what is pending, what is to be applied now. Raises MigrateError.
 Choose = t.Callable[[t.Sequence[Migration]], Chosen]
-
-
-class Lock(t.Protocol):
-    """The database's lock while it is held."""
-
-    def check(self) -> None:
-        """Raise MigrateError where it was lost."""
-
-
-class Watch(t.Protocol):
-    """The guard while it watches."""
-
-    def watched(self) -> Watched:
-        """What it has seen so far."""
-
-
-class Database(t.Protocol):
-    """The database that is migrated. What raises, raises MigrateError with one sentence."""
-
-    def check(self) -> None:
-        """Raise where it can't be reached or written to."""
-
-    def lock(self) -> t.ContextManager[Lock]:
-        """Hold it against other migrations, wherever they are run from."""
-
-    def guard(self) -> t.ContextManager[Watch]:
-        """Watch the migration's connections."""
-
-    def environment(self, concurrently: bool) -> t.Mapping[str, str]:
-        """What the tool's environment needs for its connections to have limits."""
-
-    def backup(self) -> dict[str, t.Any]:
-        """Let pass where there is a backup young enough; facts of it. Raises where there is none."""
-
-    def tables(self) -> dict[str, TableFacts]:
-        """How large its tables are."""
-
-    def invalid_indexes(self) -> tuple[tuple[str, str], ...]:
-        """Indexes that were never finished, each with its table."""
-
-    def answers(self, migrations: t.Sequence[Migration], asks: bool) -> Answers:
-        """What the server itself says of their statements. Where it is not asked now: what it will be asked about."""
-
-
-@dataclass(frozen=True)
-class Looked:
-    """What a look at a database told: nothing was changed. ``answers`` come from the server itself, where it was asked."""
-
-    pending: Pending
-    migrations: tuple[Migration, ...] = ()
-    tables: t.Mapping[str, TableFacts] = field(default_factory=dict)
-    answers: Answers = field(default_factory=dict)
-
-    def said(self, migration: str) -> list[dict[str, str] | None]:
-        """What the server said of each statement of a migration, as plain data."""
-        return [asdict(answer) if answer else None for answer in self.answers.get(migration, ())]
 
 
 @dataclass(frozen=True)
@@ -92,15 +35,6 @@ class Applied:
     held_back: tuple[str, ...] = ()
     facts: t.Mapping[str, t.Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-
-
-def look(adapter: Adapter, tool: Tool, database: Database) -> Looked:
-    """What is pending, with its SQL, and how large the tables are. Where nothing is, one command of the tool has told that."""
-    pending = adapter.pending(tool)
-    if not pending.pending:
-        return Looked(pending)
-    database.check()
-    return Looked(pending, adapter.migrations(tool, pending.pending), database.tables())
 
 
 class Run:
@@ -272,14 +206,6 @@ def _whole(failed: Migration, outcome: Outcome) -> bool:
     """Whether trying again begins where the failed try began: it ran in a transaction, or has one statement that does all or nothing."""
     statements = bare(failed.statements or ())
     return outcome.left.startswith("nothing") or (len(statements) == 1 and not indexes.is_concurrent(statements[0]))
-
-
-def with_phases(migrations: t.Sequence[Migration], phases: t.Mapping[str, str]) -> tuple[Migration, ...]:
-    """The migrations, with the judge's word on those that say nothing themselves."""
-    return tuple(
-        replace(one, phase=phases[one.id], why="by what its SQL does") if one.phase == UNKNOWN and one.id in phases else one
-        for one in migrations
-    )
 
 
 class _With:

@@ -11,8 +11,8 @@ from ansible_collections.steady.deploy.plugins.module_utils.commands import migr
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
 from ansible_collections.steady.deploy.plugins.module_utils.core.clock import SystemClock
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.look import Looked
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import FREE, LATER, Answer
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Looked
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Pending
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.spec import Options
 

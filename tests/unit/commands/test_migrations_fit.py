@@ -12,8 +12,8 @@ from ansible_collections.steady.deploy.plugins.module_utils.commands.migrations 
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import Store
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.where import Where
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.look import Looked
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.memory import Memory
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Looked
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import Migration, Pending
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish
 from ansible_collections.steady.deploy.plugins.module_utils.rollout.observed import Observed, Release

@@ -9,10 +9,11 @@ import pytest
 from unit.rollout.fakes import RolloutClock
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.choose import Chosen, digest
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.choose import Chosen, digest, with_phases
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.facts import TableFacts
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.guard import Watched
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Run, look, with_phases
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.look import look
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.run import Run
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import CONTRACT, EXPAND, UNKNOWN, Migration, Outcome, Pending
 
 ONE = Migration("one", EXPAND, "", ("ALTER TABLE t ADD a INT",))
