@@ -49,10 +49,12 @@ class Pending:
 class Outcome:
     """How applying went: ``applied`` in order; the id that ``failed`` with the tool's own ``reason``, in one line.
 
-    ``left`` says, where one failed, what it left behind: nothing (it ran in a transaction), or possibly a part.
+    ``left`` says, where one failed, what it left behind: nothing (it ran in a transaction), or possibly a part. ``final``: the tool
+    refuses to try that one again until somebody has told it what is there.
     """
 
     applied: tuple[str, ...] = ()
     failed: str | None = None
     reason: str = ""
     left: str = ""
+    final: bool = False

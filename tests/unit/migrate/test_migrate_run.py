@@ -203,6 +203,17 @@ def test_where_a_transaction_ends_is_no_statement_to_stumble_over():
     assert run(fake).facts["tries"] == 2
 
 
+def test_what_the_tool_itself_refuses_to_try_again_is_not_tried(monkeypatch):
+    """ONE has a single statement, and would be tried otherwise."""
+    fake = FakeTool()
+    fake.fails = [("one", LOCKED, "possibly a part of it", [])]
+    once = fake.apply
+    monkeypatch.setattr(fake, "apply", lambda tool, ids: replace(once(tool, ids), final=True))
+    with pytest.raises(MigrateError, match=r"^migration one of service migrate failed: SQLSTATE"):
+        run(fake)
+    assert fake.applied == []
+
+
 def test_tries_come_to_an_end():
     fake = FakeTool()
     fake.fails = [("one", LOCKED, "possibly a part of it", [])] * 9

@@ -145,7 +145,7 @@ def test_prisma_applies_all_or_nothing():
         prisma().apply(Told(NONE), IDS[:1])
     said = f'Error: P3018\n\nMigration name: {IDS[1]}\n\nDatabase error:\nERROR: relation "nowhere" does not exist\n\nDbError {{ }}\n'
     outcome = prisma().apply(Told(NONE, (1, LOADED, said), FAILED), IDS)
-    assert (outcome.applied, outcome.failed) == (IDS[:1], IDS[1])
+    assert (outcome.applied, outcome.failed, outcome.final) == (IDS[:1], IDS[1], True)
     assert outcome.reason == 'ERROR: relation "nowhere" does not exist' and outcome.left.startswith("possibly a part")
 
 

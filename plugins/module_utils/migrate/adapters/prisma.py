@@ -12,6 +12,7 @@ from __future__ import annotations
 import posixpath
 import re
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Tool
@@ -82,7 +83,9 @@ class Prisma(Remembering):
             failed = tuple(name for name in _FAILS.findall(f"{done.stdout}\n{done.stderr}") if done.rc)
             return Pending(pending.known, (*failed, *self.pending(tool).pending))
 
-        return conclude("prisma migrate deploy", ids, done, now, lambda dummy: _LEFT)
+        outcome = conclude("prisma migrate deploy", ids, done, now, lambda dummy: _LEFT)
+        # P3009: it applies nothing more while one that failed is not resolved.
+        return replace(outcome, final=outcome.failed is not None)
 
 
 def _names(pattern: re.Pattern[str], said: str) -> list[str]:
