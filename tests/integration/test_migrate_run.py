@@ -108,6 +108,34 @@ def test_killed_in_the_middle_the_lock_is_free_once_its_command_has_ended_and_a_
     assert runner.apply(db.engine, db.name, db.tool, "once more").get("applied") == []
 
 
+def test_a_tool_that_is_killed_in_the_middle_is_told_truthfully_and_a_rerun_finishes(db, folder):
+    """By the kernel for want of memory, for instance. The server works on until it notices that nobody is there."""
+    folder(
+        a_rooms="CREATE TABLE rooms (id int);\n",
+        b_guests=f"{slow(db, 4)}CREATE TABLE guests (id int);\n",
+        c_name="ALTER TABLE rooms ADD name text;\n",
+    )
+    run = begin(db, "whose tool is killed")
+    with db.session() as session:
+        db.sees(session, "sleep(4)" if db.engine == "postgresql" else "SLEEP(4)")
+    docker("exec", db.tool, "pkill", "-KILL", "-x", {"postgresql": "psql", "mariadb": "mariadb"}[db.engine])
+    said = end(run)
+    assert "migration b_guests.sql of service migrate failed" in said["failed"], said
+    assert "Applied: a_rooms.sql; not applied: b_guests.sql and c_name.sql" in said["failed"], said
+    assert ("what it left: nothing" in said["failed"]) is (db.engine == "postgresql"), said
+    assert said["facts"]["applied"] == ["a_rooms.sql"] and said["facts"]["failed"] == "b_guests.sql"
+    if db.engine == "mariadb":
+        # Nobody but a person can tell what of it is there.
+        refused = runner.apply(db.engine, db.name, db.tool, "too early")
+        assert "migration b_guests.sql was begun and never ended" in refused["failed"], refused
+        with db.session() as session:
+            session.query("DROP TABLE IF EXISTS guests")
+            session.query("DELETE FROM steady_migrations WHERE id = 'b_guests.sql'")
+    again = runner.apply(db.engine, db.name, db.tool, "the next one")
+    assert again.get("applied") == ["b_guests.sql", "c_name.sql"], again
+    assert {"rooms", "guests"} <= tables(db)
+
+
 def lose_the_lock(db: Server, owner: str) -> None:
     """End the connection that holds it, as a restart of the server or an administrator would."""
     with db.session() as session:
