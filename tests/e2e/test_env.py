@@ -9,6 +9,7 @@ import typing as t
 import pytest
 from e2e.inside import journal, look
 from e2e.users import Users
+from full import only_full
 from hotel import ROOT, Host
 
 SECRETS = ROOT / ".lab/demo"
@@ -50,6 +51,7 @@ def restore(host: Host) -> None:
     host.run(f'docker exec --user root {container} mariadb --no-defaults --socket=/tmp/mariadb.sock --execute "{sql}"')
 
 
+@only_full
 def test_secrets_are_rotated_unnoticed(host: Host, fresh: None) -> None:
     version = host.version()
     before = look(host)

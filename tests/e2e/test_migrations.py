@@ -78,9 +78,9 @@ def test_a_column_is_renamed_over_three_releases_and_nobody_notices(schema: Host
     assert sql(host, "SELECT COUNT(*) FROM bookings WHERE stay_nights IS NULL OR stay_nights = 0;").strip() == "0"
 
 
-@pytest.mark.parametrize(
-    "delay", [pytest.param(0.1, marks=only_full), 1.0, pytest.param(2.0, marks=only_full), pytest.param(3.0, marks=only_full)]
-)
+# tests/integration/test_migrate_run.py kills runs and tools in every run.
+@only_full
+@pytest.mark.parametrize("delay", [0.1, 1.0, 2.0, 3.0])
 def test_a_run_killed_while_it_migrates_is_finished_by_the_next(schema: Host, delay: float) -> None:
     host = schema
     build("rename-1", "rename-1")

@@ -86,7 +86,6 @@ ROWS = (
         mend=_was_the_one_that_was_checked,
         cuts=4,
         keeps=False,
-        usual=True,
     ),
     Fault(
         "gate-hangs",
