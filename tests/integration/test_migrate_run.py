@@ -120,7 +120,7 @@ def test_a_tool_that_is_killed_in_the_middle_is_told_truthfully_and_a_rerun_fini
         db.sees(session, "sleep(4)" if db.engine == "postgresql" else "SLEEP(4)")
     docker("exec", db.tool, "pkill", "-KILL", "-x", {"postgresql": "psql", "mariadb": "mariadb"}[db.engine])
     said = end(run)
-    assert "migration b_guests.sql of service migrate failed" in said["failed"], said
+    assert "migration b_guests.sql of service migrate failed: it was killed by SIGKILL" in said["failed"], said
     assert "Applied: a_rooms.sql; not applied: b_guests.sql and c_name.sql" in said["failed"], said
     assert ("what it left: nothing" in said["failed"]) is (db.engine == "postgresql"), said
     assert said["facts"]["applied"] == ["a_rooms.sql"] and said["facts"]["failed"] == "b_guests.sql"

@@ -30,6 +30,8 @@ _MISSING = re.compile(r"unknown database|database \S+ does not exist", re.IGNORE
 _EXCEPTION = re.compile(r"(?:SQLSTATE\[|ERROR[ :]+|(?:[A-Z]\w*::)+[A-Z]\w*: |(?:\w+\.)*[A-Z]\w*(?:Error|Exception)\b.*?: )\S")
 # SQLAlchemy's hint below an error; what Ruby names as the cause of any error where no Bundler is.
 _NOISE = re.compile(r"\(Background on this error|LoadError: cannot load such file -- rails/commands")
+# As a shell or Docker tells it, and as the parent process sees it.
+_KILLED = (137, -9)
 
 
 def ask(
@@ -45,6 +47,9 @@ def ask(
 
 def told(done: Completed) -> str:
     """The line of what a tool printed that says most, '' where it printed nothing."""
+    if done.rc in _KILLED:
+        # Whatever it had printed by then is not why it ended.
+        return "it was killed by SIGKILL, as the kernel does for want of memory"
     lines = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if not _NOISE.match(line.strip())]
     return telling_line([line for line in lines if _EXCEPTION.match(line)][-1:] or lines)
 

@@ -51,6 +51,7 @@ FILES = (
         ((127, "", "php: not found"), "no program php"),
         ((126, "", "exec: permission denied"), "no program php"),
         ((124, "", "no answer within 60 s"), "no answer in time"),
+        ((137, "NOTICE:  relation exists, skipping"), "exit code 137 and says: it was killed by SIGKILL"),
         ((1, "\n  SQLSTATE[HY000] [1049] Unknown database 'rooms'\n"), "finds no database"),
         ((1, "SQLSTATE[HY000] [2002] php_network_getaddresses: getaddrinfo for db failed: Name or service not known"), "can't reach"),
         ((1, 'FATAL:  no pg_hba.conf entry for host "10.0.0.1"'), "is refused"),
@@ -93,7 +94,7 @@ def test_where_artisans_migrations_are_is_asked_with_its_own_php():
                 "nothing: it ran in a transaction",
             ),
         ),
-        ((0, ONE), (137, ""), Outcome(("2026_a",), "2026_b", "exit code 137", "nothing: it ran in a transaction")),
+        ((0, ONE), (3, ""), Outcome(("2026_a",), "2026_b", "exit code 3", "nothing: it ran in a transaction")),
     ],
 )
 def test_only_the_database_says_what_was_applied(after, applied, outcome):
