@@ -36,6 +36,11 @@ options:
     type: list
     elements: str
     default: []
+  logs:
+    description: Paths of log files that are for Nginx to write and the group C(adm) to read.
+    type: list
+    elements: path
+    default: []
   certificates:
     description: Names of certificates below O(certificates_dir).
     type: list
@@ -107,6 +112,11 @@ ipv6:
   description: Whether the host has IPv6.
   returned: success
   type: bool
+unready_logs:
+  description: Those of O(logs) that are not there yet, or not as they are to be.
+  returned: success
+  type: list
+  elements: str
 other_policy:
   description: Whether /usr/sbin/policy-rc.d, which says what an upgrade may do to a service, is somebody else's.
   returned: success
@@ -139,6 +149,7 @@ def main():
         argument_spec={
             "packages": {"type": "list", "elements": "str", "default": []},
             "listens": {"type": "list", "elements": "str", "default": []},
+            "logs": {"type": "list", "elements": "path", "default": []},
             "certificates": {"type": "list", "elements": "str", "default": []},
             "certificates_dir": {"type": "path", "default": "/etc/steady/tls"},
             "root": {"type": "path", "default": "/etc/nginx"},
@@ -147,15 +158,17 @@ def main():
     )
     wish = module.params
     runner = SubprocessRunner({**os.environ, "LC_ALL": "C"})
+    program = look.program(runner)
     module.exit_json(
         changed=False,
-        **look.program(runner),
+        **program,
         service=look.service(runner),
         missing_packages=look.missing_packages(runner, wish["packages"]) if wish["packages"] else [],
         vhosts_of_others=look.vhosts_of_others(wish["root"]),
         example_vhost=look.example_vhost(runner, wish["root"], lambda path: module.md5(path) if os.path.isfile(path) else None),
         held=look.held(runner, wish["listens"]),
         ipv6=look.ipv6(read_text("/proc/net/if_inet6") or ""),
+        unready_logs=look.unready(wish["logs"], program["user"], "adm"),
         other_policy=look.other_policy(read_text("/usr/sbin/policy-rc.d")),
         resolvers=look.resolvers(read_text("/etc/resolv.conf") or ""),
         certificates=look.certificates(runner, wish["certificates_dir"], wish["certificates"]),

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import re
+import stat
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Runner
@@ -84,6 +87,21 @@ def held(runner: Runner, listens: t.Iterable[str]) -> dict[str, str]:
 def ipv6(text: str) -> bool:
     """Whether there is IPv6, from the text of /proc/net/if_inet6: then the loopback interface has an address."""
     return any(line.split()[-1:] == ["lo"] for line in text.splitlines())
+
+
+def unready(logs: t.Iterable[str], user: str, group: str) -> list[str]:
+    """The paths of these logs that are not there yet, or not for this user to write and this group to read alone."""
+    found = []
+    for path in logs:
+        try:
+            seen = os.stat(path)
+            owners = (pwd.getpwuid(seen.st_uid).pw_name, grp.getgrgid(seen.st_gid).gr_name)
+        except (OSError, KeyError):
+            found.append(path)
+            continue
+        if owners != (user, group) or stat.S_IMODE(seen.st_mode) != 0o640:
+            found.append(path)
+    return found
 
 
 def other_policy(text: str | None) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import grp
+import os
+import pwd
+
 import pytest
 
 from ansible_collections.steady.deploy.plugins.module_utils.nginx.listen import clashes, holders, parse
-from ansible_collections.steady.deploy.plugins.module_utils.nginx.look import ipv6, other_policy, resolvers
+from ansible_collections.steady.deploy.plugins.module_utils.nginx.look import ipv6, other_policy, resolvers, unready
 
 SS = """\
 LISTEN 0      128             [::]:22           [::]:*
@@ -66,6 +70,17 @@ def test_holders():
 def test_clashes(wanted, program):
     found = [one.program for one in holders(SS) if clashes(parse(wanted), one)]
     assert found == ([program] if program else [])
+
+
+def test_logs_are_for_two_alone(tmp_path):
+    log = tmp_path / "access.json"
+    owners = (pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name)
+    assert unready([str(log)], *owners) == [str(log)]
+    log.touch(mode=0o644)
+    assert unready([str(log)], *owners) == [str(log)]
+    log.chmod(0o640)
+    assert unready([str(log)], *owners) == []
+    assert unready([str(log)], "somebody-else", owners[1]) == unready([str(log)], owners[0], "nobodys-group") == [str(log)]
 
 
 def test_whose_the_policy_is():
