@@ -9,7 +9,7 @@ import pytest
 from e2e.inside import journal, look
 from e2e.killer import Killer, Moment
 from e2e.users import Users
-from full import FULL
+from full import FULL, only_full
 from hotel import Host
 
 # A watch that lasts, so that there is a middle of it, and streams that are cut soon.
@@ -18,6 +18,8 @@ OPTIONS: dict[str, t.Any] = {"app_stream_drain_timeout": 1, "app_watch": 6}
 RERUN: dict[str, t.Any] = {"app_stream_drain_timeout": 1, "app_lock_wait": 90}
 
 
+# A kill is among the faults that are tried in every run.
+@only_full
 def test_killed_in_the_middle_another_release_can_be_wished(host: Host, unseen: str) -> None:
     before = look(host)
     with Users(host, rate=30) as users:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from e2e.inside import look
+from full import only_full
 from hotel import Host
 
 # Ends the sshd that carries the module: the first one above the process that the lock names.
@@ -20,6 +21,8 @@ exit 1
 """
 
 
+# The next test looks on too, and tests/integration/test_live_progress.py in every run.
+@only_full
 def test_the_operator_sees_it_while_it_runs_and_has_a_picture_of_it(host: Host, unseen: str, tmp_path: Path) -> None:
     lines: list[tuple[float, str]] = []
     report = tmp_path / "rollout.html"

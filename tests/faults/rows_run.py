@@ -196,7 +196,6 @@ ROWS = (
             _JOURNAL_DO,
             FINISHES,
             arrange=_damage(command),
-            usual=name == "garbage",
         )
         for name, (text, command) in _DAMAGES.items()
     ),
