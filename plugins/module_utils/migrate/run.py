@@ -204,9 +204,9 @@ def _seen(watched: Watched) -> dict[str, t.Any]:
 
 def _whole(failed: Migration, outcome: Outcome) -> bool:
     """Whether trying again begins where the failed try began: it ran in a transaction, or has one statement that does all or nothing."""
-    statements = bare(failed.statements or ())
     if outcome.final:
         return False
+    statements = bare(failed.statements or ())
     return outcome.left.startswith("nothing") or (len(statements) == 1 and not indexes.is_concurrent(statements[0]))
 
 

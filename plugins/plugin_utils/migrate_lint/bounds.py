@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.words import sqlglot
 
-# So many rows are a batch.
-_BATCH = 10_000
+# So many rows are a batch, as the safe way of unbounded-write has it.
+BATCH = 10_000
 # Columns that tell rows apart in whatever table they are. A tenant_id or a status_code is shared by many.
 _KEYS = ("id", "uuid", "ctid")
 
@@ -35,17 +35,24 @@ class Target:
         return not column.table or column.table.lower() in self.called
 
 
-def name(node: t.Any) -> str:
+def table_name(node: t.Any) -> str:
     """The name of a table, with its schema where that is said; nothing for what is no table."""
     if not isinstance(node, sqlglot.exp.Table):
         return ""
     return f"{node.db}.{node.name}" if node.db else node.name
 
 
+def source(query: t.Any) -> t.Any:
+    """What a SELECT reads first, or None where it reads nothing."""
+    # The argument's name differs by sqlglot's version.
+    begins = query.args.get("from_") or query.args.get("from")
+    return begins.this if begins is not None else None
+
+
 def target(node: t.Any, known: Known, chosen: t.Sequence[t.Any] = ()) -> Target:
     """The table that a statement names, and ``chosen`` where it names several and writes these only."""
     called = [one.name for one in chosen] or ([node.name, node.alias] if isinstance(node, sqlglot.exp.Table) else [])
-    return Target(known, name(node), frozenset(one.lower() for one in called if one))
+    return Target(known, table_name(node), frozenset(one.lower() for one in called if one))
 
 
 def limited(node: t.Any) -> bool:
@@ -53,7 +60,7 @@ def limited(node: t.Any) -> bool:
     limit = node.args.get("limit")
     number = limit and (limit.args.get("count") if isinstance(limit, sqlglot.exp.Fetch) else limit.expression)
     value = _number(number)
-    return _given(number) if value is None else value <= _BATCH
+    return _given(number) if value is None else value <= BATCH
 
 
 def few(query: t.Any, known: Known) -> bool:
@@ -67,10 +74,10 @@ def few(query: t.Any, known: Known) -> bool:
         return few(query.left, known) and few(query.right, known)
     if not isinstance(query, exp.Select):
         return False
-    source, where = query.args.get("from_") or query.args.get("from"), query.args.get("where")
-    if source is None or (where is not None and bounded(where.this, target(source.this, known))):
+    first, where = source(query), query.args.get("where")
+    if first is None or (where is not None and bounded(where.this, target(first, known))):
         return True
-    return isinstance(source.this, exp.Subquery) and not query.args.get("joins") and few(source.this, known)
+    return isinstance(first, exp.Subquery) and not query.args.get("joins") and few(first, known)
 
 
 def bounded(condition: t.Any, of: Target) -> bool:
@@ -113,7 +120,7 @@ def _near(low: t.Any, high: t.Any, key: bool) -> bool:
     """Whether a range is one of a batch. What is filled in when it runs is taken for that: nobody writes a loop to do all at once."""
     first, last = _number(low), _number(high)
     if first is not None and last is not None:
-        return key and last - first <= _BATCH
+        return key and last - first <= BATCH
     return (first is not None or _given(low)) and (last is not None or _given(high))
 
 

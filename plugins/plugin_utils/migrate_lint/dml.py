@@ -9,7 +9,7 @@ import re
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL
-from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.bounds import bounded, few, limited, name, target
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.bounds import bounded, few, limited, table_name, target
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.calls import strange
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import Finding
@@ -48,18 +48,18 @@ def _write(node: t.Any, known: Known) -> list[Finding]:
     if limited(node) or (where is not None and bounded(where.this, target(node.this, known, chosen))):
         return []
     said = where is not None or node.args.get("limit") is not None
-    return [Finding("wide-write" if said else "unbounded-write", name(node.this) or name(chosen[0] if chosen else None))]
+    return [Finding("wide-write" if said else "unbounded-write", table_name(node.this) or table_name(chosen[0] if chosen else None))]
 
 
 def _merge(node: t.Any, known: Known) -> list[Finding]:
-    known.fill(name(node.this))
+    known.fill(table_name(node.this))
     whens = [
         one for one in node.args["whens"].expressions if isinstance(one.args["then"], sqlglot.exp.Update) or one.text("then") == "DELETE"
     ]
     beyond = any(one.args.get("source") for one in whens)
     if not whens or (few(node.args["using"], known) and not beyond):
         return []
-    return [Finding("wide-write", name(node.this))]
+    return [Finding("wide-write", table_name(node.this))]
 
 
 def _insert(node: t.Any, whole: t.Any, engine: str, known: Known, replaces: bool) -> list[Finding]:
@@ -67,7 +67,7 @@ def _insert(node: t.Any, whole: t.Any, engine: str, known: Known, replaces: bool
     query = node.expression
     if query is None or isinstance(query, exp.Values):
         return []  # as many rows as the text has
-    into = name(node.this.this if isinstance(node.this, exp.Schema) else node.this)
+    into = table_name(node.this.this if isinstance(node.this, exp.Schema) else node.this)
     known.fill(into)
     if few(query, known):
         return []
@@ -77,7 +77,7 @@ def _insert(node: t.Any, whole: t.Any, engine: str, known: Known, replaces: bool
         found.append(Finding("wide-write", into, "It writes rows that are there as well."))
     if engine != POSTGRESQL:
         parts = {one.alias for one in whole.find_all(exp.CTE)}
-        read = dict.fromkeys(name(one) for one in query.find_all(exp.Table))
+        read = dict.fromkeys(table_name(one) for one in query.find_all(exp.Table))
         found += [
             Finding("wide-write", one, "It locks the rows that it reads.")
             for one in read

@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.bounds import BATCH, source, table_name
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.rules_postgresql import RULES
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import WARN, Finding
@@ -24,8 +25,6 @@ _LONG = {rule.id for rule in RULES if rule.level != WARN and re.search(r" (?:sca
 # These lock the table with ShareUpdateExclusive only.
 _WEAK = r"ALTER TABLE [^,]* (?:(?:SET|RESET) \( \)|CLUSTER ON [^,]*|SET WITHOUT CLUSTER|SET STATISTICS [^,]*)"
 _READS = r"INSERT|WITH|UPDATE|DELETE|CREATE (?:(?:TEMP|TEMPORARY|UNLOGGED) )?TABLE"
-# So many rows make a batch, as the safe way of unbounded-write has it.
-_BATCH = 10_000
 
 
 def findings(sql: Sql, found: t.Sequence[Finding], known: Known) -> list[Finding]:
@@ -73,11 +72,10 @@ def _many(sql: Sql) -> list[str]:
     exp = sqlglot.exp
     found = [node.this for node in whole.find_all(exp.Update, exp.Delete) if _unlimited(node)]
     for node in whole.find_all(exp.Insert, exp.Create):
-        source = node.expression.unnest() if node.expression else None
-        if isinstance(source, exp.Select) and _unlimited(source) and not source.args.get("joins"):
-            begins = source.args.get("from_") or source.args.get("from")
-            found += [begins.this] if begins else []
-    return [f"{one.db}.{one.name}" if one.db else one.name for one in found if isinstance(one, exp.Table)]
+        query = node.expression.unnest() if node.expression else None
+        if isinstance(query, exp.Select) and _unlimited(query) and not query.args.get("joins"):
+            found.append(source(query))
+    return [table_name(one) for one in found if table_name(one)]
 
 
 def _unlimited(node: t.Any) -> bool:
@@ -98,7 +96,7 @@ def _unlimited(node: t.Any) -> bool:
         if not all(isinstance(end, exp.Literal) and end.is_int for end in ends):
             return False
         bounds.setdefault(part.this.sql(), []).extend(int(end.name) for end in ends)
-    return all(max(ends) - min(ends) > _BATCH for ends in bounds.values())
+    return all(max(ends) - min(ends) > BATCH for ends in bounds.values())
 
 
 def _key(table: str) -> str:
