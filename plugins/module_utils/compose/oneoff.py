@@ -17,8 +17,8 @@ from ansible_collections.steady.deploy.plugins.module_utils.compose import split
 from ansible_collections.steady.deploy.plugins.module_utils.compose.cli import DockerCli
 from ansible_collections.steady.deploy.plugins.module_utils.compose.store import SCRATCH
 from ansible_collections.steady.deploy.plugins.module_utils.compose.target import Target
+from ansible_collections.steady.deploy.plugins.module_utils.core.environment import joined
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Completed
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.limits import joined
 
 # Seconds.
 _LOOKS_EVERY = 0.1

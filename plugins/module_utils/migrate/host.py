@@ -10,9 +10,9 @@ import pwd
 import shlex
 import typing as t
 
+from ansible_collections.steady.deploy.plugins.module_utils.core.environment import joined
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import PreflightError, SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.core.runner import Account, Completed, Runner
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.limits import joined
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.view import MARKS
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.wish import MigrateWish

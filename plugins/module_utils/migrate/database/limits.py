@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.steady.deploy.plugins.module_utils.core.environment import PGOPTIONS
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import SpecError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL
 from ansible_collections.steady.deploy.plugins.module_utils.probe import readers
@@ -19,8 +20,6 @@ APPLICATION = "steady.deploy migration"
 # early, it leaves an invalid index behind.
 CONCURRENT = 600.0
 
-# Both a release and the limits may have some of these, for their own reasons.
-_OPTIONS = "PGOPTIONS"
 _FIELDS = ("lock_timeout", "statement_timeout", "stall", "abort")
 
 
@@ -59,15 +58,7 @@ def client_environment(engine: str, limits: Limits, concurrently: bool = False) 
         return {}
     lock, statement = _seconds(limits, concurrently)
     options = f"-c lock_timeout={round(lock * 1000)} -c statement_timeout={round(statement * 1000)}"
-    return {_OPTIONS: options, "PGAPPNAME": APPLICATION}
-
-
-def joined(own: t.Mapping[str, str], more: t.Mapping[str, str]) -> dict[str, str]:
-    """``more`` for an environment that has its ``own``: of the options of PostgreSQL's client both stay."""
-    if _OPTIONS not in own or _OPTIONS not in more:
-        return dict(more)
-    # The last one counts where both set the same.
-    return {**more, _OPTIONS: f"{own[_OPTIONS]} {more[_OPTIONS]}"}
+    return {PGOPTIONS: options, "PGAPPNAME": APPLICATION}
 
 
 def _seconds(limits: Limits, concurrently: bool) -> tuple[float, float]:
