@@ -72,6 +72,13 @@ def machine():
         subprocess.run(["docker", "rm", "-f", "-v", NAME], capture_output=True, check=False)
 
 
+class Said(dict[str, t.Any]):
+    """What the module answered. A test that asks it for what it does not say shows what it does."""
+
+    def __missing__(self, key: str) -> t.Any:
+        raise AssertionError(f"no {key}: {dict(self)}")
+
+
 class Host:
     """The host, with one app's releases and an empty database."""
 
@@ -115,7 +122,7 @@ class Host:
         out, err = run.communicate(timeout=120)
         assert out.lstrip().startswith("{"), out + err
         assert PASSWORD not in out + err
-        return json.loads(out)["plays"][0]["tasks"][0]["hosts"][NAME]
+        return Said(json.loads(out)["plays"][0]["tasks"][0]["hosts"][NAME])
 
 
 @pytest.fixture
