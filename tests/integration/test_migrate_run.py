@@ -283,3 +283,19 @@ def test_users_who_write_wait_no_longer_than_they_may(db, folder):
     assert "failed after 2 tries" in said["failed"] and "the guard:" in said["failed"], said
     assert len(waited) > 20 and max(waited) < 2.5, (len(waited), max(waited))
     assert said["facts"]["longest_wait"] >= 0.3 and len(said["facts"]["ended"]) == 2, said["facts"]
+
+
+def test_who_waits_for_somebody_else_does_not_end_a_migrations_short_statements(db, folder):
+    """On MariaDB nobody shows for whom one waits."""
+    if db.engine != "mariadb":
+        pytest.skip("MariaDB only")
+    folder(a_rooms="CREATE TABLE rooms (id int);\n" + "INSERT INTO rooms SELECT SLEEP(0.05);\n" * 40)
+    with db.user() as owner, db.user() as user:
+        owner.query("CREATE TABLE guests (id int)")
+        owner.query("LOCK TABLES guests WRITE")
+        waits = threading.Thread(target=user.query, args=["SELECT * FROM guests", 60])
+        waits.start()
+        said = runner.apply(db.engine, db.name, db.tool, "me", limits={"stall": 0.3, "lock_timeout": 0.3})
+        owner.query("UNLOCK TABLES")
+        waits.join()
+    assert said.get("applied") == ["a_rooms.sql"] and said["facts"]["ended"] == [], said

@@ -128,8 +128,8 @@ def test_what_postgresql_shows():
     assert view.end(idle).endswith("state LIKE 'idle in transaction%'")
 
 
-def maria(number, host, state, command="Query", query="70", user="shop"):
-    return [number, user, host, command, state, "1500", query, "ALTER TABLE t"]
+def maria(number, host, state, command="Query", query="70", user="shop", spent="1500"):
+    return [number, user, host, command, state, spent, query, "ALTER TABLE t"]
 
 
 def test_what_mariadb_shows():
@@ -150,6 +150,15 @@ def test_what_mariadb_shows():
     assert [(one.id, one.active, one.seconds) for one in seen.own] == [("1", True, 1.5), ("2", False, 1.5)]
     assert seen.waits == (Wait("8", ("2",)), Wait("9", ("8",)), Wait("1", (), None, "70"), Wait("5", ("1",), None, "71"))
     assert [view.end(one) for one in seen.own] == ["KILL QUERY ID 70", "KILL 2"]
+
+
+def test_who_waits_on_mariadb_waited_for_no_statement_that_began_just_now():
+    """That of the try before was just ended, and they are about to go on."""
+    view = MariadbView(Signs(("10.0.0.5",)))
+    waiting = maria("5", "10.0.0.9:1", "Waiting for table metadata lock", query="71")
+    for spent, behind in (("20", ()), ("299", ()), ("300", ("1",))):
+        seen = view.seen({"connections": [maria("1", "10.0.0.5:1", "", spent=spent), waiting]})
+        assert seen.waits == (Wait("5", behind, None, "71"),), spent
 
 
 def test_a_user_of_its_own_tells_a_migration_too():

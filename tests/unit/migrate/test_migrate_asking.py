@@ -227,6 +227,29 @@ def test_the_ledger_tells_what_was_changed_and_what_never_ended():
 
 
 @pytest.mark.parametrize(
+    ("deleted", "ledger", "left", "final"),
+    [
+        (0, None, "nothing: it is one statement", False),
+        # The ledger can't be asked to forget it, but never had it.
+        (1, "", "nothing: it is one statement", False),
+        (1, f"a.sql\t{'0' * 64}\t0\n", "only its row in steady_migrations, which could not be taken out: delete it", True),
+    ],
+)
+def test_what_did_not_begin_stays_in_the_ledger_only_where_that_is_told(deleted, ledger, left, final):
+    listed = f"{'0' * 64}  sql/a.sql\n-- ledger\n"
+    tool = Told(
+        (0, listed),
+        (0, "==> sql/a.sql <==\nALTER TABLE t ADD a int;\n"),
+        (1, "", "ERROR 1317 (70100) at line 3: Query execution was interrupted"),
+        (deleted, ""),
+        (0, f"{listed}{ledger or ''}"),
+        *([] if ledger is None else [(0, f"{listed}{ledger}")]),
+    )
+    outcome = adapter_of("sql", {"folder": "sql", "command": "client"}, MARIADB).apply(tool, ["a.sql"])
+    assert (outcome.failed, outcome.left, outcome.final) == ("a.sql", left, final)
+
+
+@pytest.mark.parametrize(
     ("engine", "text", "left"),
     [
         (POSTGRESQL, "-- steady: no transaction\nALTER TYPE mood ADD VALUE 'fine';\n", "nothing: it is one statement"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import posixpath
 import re
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Tool
@@ -69,20 +70,25 @@ class SqlFiles(Remembering):
         # Before the first one runs: a file that can't be split would be found out in the midst of it.
         scripts = [self._script(each, sums[each], texts[self._path(each)]) for each in ids]
         client = ProgramClient(tool, self._command, self._engine)
+        undone = True
         for each, script in zip(ids, scripts):
             done = client.run(script)
             if done.rc:
                 if self._left(texts[self._path(each)]) == _ALONE:
                     # What fails as a whole is as if it had never begun.
-                    client.run(f"DELETE FROM {LEDGER} WHERE id = '{each}' AND ended IS NULL;\n")
+                    undone = not client.run(f"DELETE FROM {LEDGER} WHERE id = '{each}' AND ended IS NULL;\n").rc
                 break
-        return conclude(
+        outcome = conclude(
             self._command[0],
             ids,
             done,
             lambda: self._look(tool, begun=True),
             lambda each: self._left(texts[self._path(each)]),
         )
+        if outcome.failed is None or undone or outcome.failed in self._look(tool).pending:
+            return outcome
+        left = f"only its row in {LEDGER}, which could not be taken out: delete it"
+        return replace(outcome, left=left, final=True)
 
     def _left(self, text: str) -> str:
         """What a file that failed leaves behind. A statement is done wholly or not at all, in MariaDB since its DDL is crash-safe (10.6);

@@ -25,6 +25,9 @@ Literal = t.Callable[[str], str]
 # What a client holds that the engine itself starts on a MariaDB: a lock that nobody else takes, for there names are hidden.
 _MARK = "CONCAT('steady.deploy migration ', LEFT(SHA2(IFNULL(DATABASE(), ''), 256), 16))"
 MARKS = f"DO GET_LOCK({_MARK}, 0)"
+# Seconds. A statement that began just now is not what others have waited for: that was the one before it, which has just been
+# ended, and they are about to go on.
+_BEGINS = 0.3
 
 
 class Socket(t.NamedTuple):
@@ -148,7 +151,7 @@ class PostgresqlView:
 class MariadbView:
     """By the process list, which tells who waits for a metadata lock but not for whom, and by InnoDB's tables of lock waits.
 
-    One thing is assumed: who waits for a metadata lock while a statement of the migration runs waits behind that.
+    One thing is assumed: who waits for a metadata lock while a statement of the migration has run for a while waits behind that.
     """
 
     missing = "lock waits inside InnoDB can't be seen by the database's user: GRANT PROCESS ON *.* to it lets the guard see to them too"
@@ -190,7 +193,7 @@ class MariadbView:
                 own.append(Own(number, f"{number} {query}", statement or "", active, False, float(spent or 0) / 1000))
             if active and self._WAITING.match(state or ""):
                 metadata.append(number)
-        working = [one.id for one in own if one.active]
+        working = [one.id for one in own if one.active and one.seconds >= _BEGINS]
         for number in metadata:
             behind.setdefault(number, []).extend(one for one in working if one != number)
         waits = tuple(Wait(number, tuple(ids), None, keys.get(number, "")) for number, ids in behind.items())
