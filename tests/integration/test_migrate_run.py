@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -299,3 +300,21 @@ def test_who_waits_for_somebody_else_does_not_end_a_migrations_short_statements(
         owner.query("UNLOCK TABLES")
         waits.join()
     assert said.get("applied") == ["a_rooms.sql"] and said["facts"]["ended"] == [], said
+
+
+def test_a_full_disk_stops_a_migration_with_nothing_half_recorded(net, db, tool, folder):
+    fills = {
+        # Without a log, so that it is this table that does not fit.
+        "postgresql": "CREATE UNLOGGED TABLE big AS SELECT md5(generate_series(1, 3000000)::text);\n",
+        "mariadb": "CREATE TABLE big AS SELECT seq, REPEAT(MD5(seq), 250) FROM seq_1_to_50000;\n",
+    }[db.engine]
+    folder(a_rooms="CREATE TABLE rooms (id int);\n", b_big=fills, c_guests="CREATE TABLE guests (id int);\n")
+    with servers.server(net, db.engine, db.engine, options=["--tmpfs", "/data:size=80m"], tool=tool) as cramped:
+        said = runner.apply(db.engine, cramped.name, tool, "me")["failed"]
+        assert "migration b_big.sql of service migrate failed" in said and re.search(
+            "No space left on device|The table 'big' is full", said
+        )
+        assert "Applied: a_rooms.sql; not applied: b_big.sql and c_guests.sql; what it left: nothing" in said, said
+        folder(b_big="CREATE TABLE big (id int);\n")
+        again = runner.apply(db.engine, cramped.name, tool, "me")
+    assert again.get("applied") == ["b_big.sql", "c_guests.sql"], again
