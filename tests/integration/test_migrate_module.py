@@ -220,6 +220,38 @@ def test_of_two_at_once_exactly_one_applies(host):
     assert "nights" in host.columns()
 
 
+def test_who_looks_while_another_host_has_a_table_locked_waits_for_it(host):
+    host.release("1", a_create=CREATE)
+    host.migrate("1")
+    # Longer than a question waits for a lock.
+    sleep = "SELECT pg_sleep(6)" if host.engine == "postgresql" else "DO SLEEP(6)"
+    host.release("2", a_create=CREATE, b_add=f"{ADD}{sleep};\n")
+    first = host.begin("2")
+    shown = {
+        "postgresql": "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = to_regclass('rooms')",
+        "mariadb": "SELECT count(*) FROM information_schema.processlist WHERE INFO LIKE 'DO SLEEP%'",
+    }[host.engine]
+    until(lambda: host.sql(shown).strip() == "1")
+    second = host.migrate("2", state_dir="/var/lib/steady/other")
+    assert (second["changed"], second["applied"]) == (False, []), second
+    assert host.end(first)["applied"] == ["b_add.sql"]
+
+
+def test_who_looks_while_somebody_else_has_a_table_locked_is_told(postgresql):
+    postgresql.release("1", a_create=CREATE)
+    postgresql.migrate("1")
+    postgresql.release("2", a_create=CREATE, b_add=ADD)
+    with subprocess.Popen(["docker", "exec", "-i", NAME, "sh", "-c", ADMIN["postgresql"]], stdin=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None
+        other.stdin.write("BEGIN; LOCK TABLE rooms;\n")
+        other.stdin.flush()
+        until(lambda: postgresql.sql("SELECT count(*) FROM pg_locks WHERE relation = to_regclass('rooms')").strip() == "1")
+        told = postgresql.migrate("2", lock_wait="1s")
+        other.stdin.close()
+    assert told["failed"] and "has a table that somebody holds locked (" in told["msg"], told
+    assert not told["changed"] and "nights" not in postgresql.columns()
+
+
 def test_a_second_host_refuses_older_code_too(postgresql):
     other = "/var/lib/steady/other"
     postgresql.release("1", a_create=CREATE)

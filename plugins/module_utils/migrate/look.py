@@ -8,7 +8,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass, field
 
+from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.adapter import Adapter, Tool
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.explain import LOCKED
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.facts import TableFacts
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.guard import Watched
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.online import Answers
@@ -72,9 +74,24 @@ class Looked:
 
 
 def look(adapter: Adapter, tool: Tool, database: Database) -> Looked:
-    """What is pending, with its SQL, and how large the tables are. Where nothing is, one command of the tool has told that."""
+    """What is pending, with its SQL, and how large the tables are. Where nothing is, one command of the tool has told that.
+
+    Raises MigrateError where that can't be seen.
+    """
     pending = adapter.pending(tool)
     if not pending.pending:
         return Looked(pending)
     database.check()
-    return Looked(pending, adapter.migrations(tool, pending.pending), database.tables())
+    try:
+        tables = database.tables()
+    except MigrateError as exc:
+        if exc.facts.get("kind") != LOCKED:
+            raise
+        # By another migration most likely: its lock tells when that ends, or whose it is.
+        with database.lock():
+            pass
+        pending = adapter.pending(tool)
+        if not pending.pending:
+            return Looked(pending)
+        tables = database.tables()
+    return Looked(pending, adapter.migrations(tool, pending.pending), tables)

@@ -28,6 +28,8 @@ RECORDED = [
     ("connections", "FATAL:  sorry, too many clients already"),
     ("connections", "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute"),
     ("connections", "ERROR 1226 (42000): User 'shop' has exceeded the 'max_user_connections' resource (current value: 2)"),
+    ("locked", "ERROR:  canceling statement due to lock timeout"),
+    ("locked", "ERROR 1205 (HY000) at line 1: Lock wait timeout exceeded; try restarting transaction"),
     ("stopped", "Error response from daemon: No such container: shop-db-1"),
     ("stopped", "Error response from daemon: container 0123abc is not running"),
     ("client", "sh: 1: exec: mariadb: not found"),

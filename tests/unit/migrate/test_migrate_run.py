@@ -373,3 +373,33 @@ def test_a_look_changes_nothing():
     fake.applied = ["one", "two"]
     assert look(fake, fake, fake).migrations == ()
     assert fake.log == ["pending", "check", "migrations", "pending"]
+
+
+HELD = MigrateError("the database has a table that somebody holds locked", kind="locked")
+
+
+@pytest.mark.parametrize(("meanwhile", "left"), [(["one", "two"], []), (["one"], ["two"])])
+def test_a_look_waits_for_another_migration_that_holds_a_table(meanwhile, left):
+    fake = FakeTool()
+    fake.meanwhile = meanwhile
+    refuses = [HELD]
+    sizes = fake.tables
+    fake.tables = lambda: denied(refuses.pop()) if refuses else sizes()
+    assert [one.id for one in look(fake, fake, fake).migrations] == left
+    assert fake.log[:5] == ["pending", "check", "lock", "unlock", "pending"]
+
+
+def test_a_look_tells_of_a_table_that_somebody_else_holds():
+    fake = FakeTool()
+    fake.tables = lambda: denied(HELD)
+    with pytest.raises(MigrateError, match="holds locked"):
+        look(fake, fake, fake)
+    fake.tables = lambda: denied(MigrateError("may not", kind=None))
+    fake.log.clear()
+    with pytest.raises(MigrateError, match="may not"):
+        look(fake, fake, fake)
+    assert "lock" not in fake.log
+
+
+def denied(error):
+    raise error

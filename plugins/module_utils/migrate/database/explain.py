@@ -10,7 +10,7 @@ import re
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
 from ansible_collections.steady.deploy.plugins.module_utils.probe.wording import one_line
 
-CLIENT, STOPPED, POOLER, PASSWORD, NO_DATABASE, READ_ONLY, DISK_FULL, CONNECTIONS, DOWN = KINDS = (
+CLIENT, STOPPED, POOLER, PASSWORD, NO_DATABASE, READ_ONLY, DISK_FULL, CONNECTIONS, DOWN, LOCKED = KINDS = (
     "client",
     "stopped",
     "pooler",
@@ -20,6 +20,7 @@ CLIENT, STOPPED, POOLER, PASSWORD, NO_DATABASE, READ_ONLY, DISK_FULL, CONNECTION
     "disk_full",
     "connections",
     "down",
+    "locked",
 )
 
 # By kind: the server's codes, and its words. The first that fits counts; what is most telling stands first.
@@ -31,6 +32,7 @@ _CODES = {
     DISK_FULL: {"53100", "1021", "1114"},
     CONNECTIONS: {"53300", "1040", "1203", "1226"},
     DOWN: {"57P01", "57P02", "57P03", "08006", "08001", "2002", "2003", "2006", "2013", "1053", "1927"},
+    LOCKED: {"55P03", "1205"},
 }
 _WORDS = {
     CLIENT: r"exec: ?\S* ?(psql|mariadb|runuser): not found|executable file not found|\b(psql|mariadb|sh): (command )?not found"
@@ -51,6 +53,7 @@ _WORDS = {
     r"|server closed the connection|terminating connection due to|server has gone away|Lost connection to (server|MySQL)"
     r"|connection to server was lost|could not translate host name|Name or service not known|Connection timed out"
     r"|Unknown (MySQL )?server host",
+    LOCKED: r"canceling statement due to lock timeout|Lock wait timeout exceeded",
 }
 _PATTERNS = {kind: re.compile(text, re.IGNORECASE) for kind, text in _WORDS.items()}
 
@@ -64,6 +67,7 @@ _MEANS = {
     DISK_FULL: "has no room left on its disk",
     CONNECTIONS: "has no connection left to give",
     DOWN: "can't be reached",
+    LOCKED: "has a table that somebody holds locked",
 }
 _GO_ON = {
     CLIENT: "name the service that has it, or install it",
@@ -75,6 +79,7 @@ _GO_ON = {
     DISK_FULL: "make room before going on",
     CONNECTIONS: "raise the server's limit, or lower what the app keeps open",
     DOWN: "see that it runs and answers",
+    LOCKED: "run again once that has ended, or end it",
 }
 
 

@@ -9,14 +9,14 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.steady.deploy.plugins.module_utils.core.errors import MigrateError
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.explain import READ_ONLY, sentence
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.explain import LOCKED, READ_ONLY, sentence
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.database.session import Asks
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import MARIADB, POSTGRESQL
 
 # Where the server has no estimate, rows are counted up to here at most: more would take too long.
 COUNTED = 1_000_000
-# No lock was to be had in time: lock_not_available, ER_LOCK_WAIT_TIMEOUT.
-_LOCKED = {"55P03", "1205"}
+# Dropped since it was listed: undefined_table, ER_NO_SUCH_TABLE.
+_GONE = {"42P01", "1146"}
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,23 @@ def tables(session: Asks, engine: str, small: int) -> dict[str, TableFacts]:
             # Never looked at, or perhaps grown since: whether it is empty must be known.
             quote = '"' if engine == POSTGRESQL else "`"
             quoted = ".".join(quote + part.replace(quote, quote * 2) + quote for part in (schema, name) if part)
-            count = _counted(session, quoted, min(small, COUNTED))
+            counted = _counted(session, quoted, min(small, COUNTED))
+            if counted is None:
+                continue
+            count = counted
         full = _full(schema, name)
         found[full] = TableFacts(count, int(size or 0), columns.get(full, {}))
     return found
 
 
-def _counted(session: Asks, quoted: str, few: int) -> int:
-    """The rows, or -1 where there are more than a few, or where somebody changes the table now."""
+def _counted(session: Asks, quoted: str, few: int) -> int | None:
+    """The rows, -1 where there are more than a few or somebody changes the table now, None where it is gone."""
     try:
         count = int(session.query(f"SELECT count(*) FROM (SELECT 1 FROM {quoted} LIMIT {few + 1}) AS few")[0][0] or 0)
     except MigrateError as exc:
-        if exc.facts.get("code") not in _LOCKED:
+        if exc.facts.get("code") in _GONE:
+            return None
+        if exc.facts.get("kind") != LOCKED:
             raise
         return -1
     return count if count <= few else -1
