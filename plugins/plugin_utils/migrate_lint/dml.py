@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import POSTGRESQL
+from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import MARIADB, POSTGRESQL
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.bounds import bounded, few, limited, table_name, target
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.calls import strange
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
@@ -40,6 +40,12 @@ def findings(sql: Sql, engine: str, known: Known) -> list[Finding]:
     if isinstance(whole, exp.Query):
         found += [Finding("opaque", "", f"It calls {call}().") for call in strange(whole)]
     return found
+
+
+def copied(sql: Sql, known: Known) -> list[Finding]:
+    """What a CREATE TABLE of MariaDB that has a SELECT meets. Raises Unreadable."""
+    whole = tree(sql.text, MARIADB)
+    return [] if few(whole.expression, known) else _locked(whole.expression, whole, "")
 
 
 def _write(node: t.Any, known: Known) -> list[Finding]:
@@ -75,12 +81,15 @@ def _insert(node: t.Any, whole: t.Any, engine: str, known: Known, replaces: bool
     conflict = node.args.get("conflict")
     if (replaces or (conflict is not None and "UPDATE" in conflict.text("action"))) and not known.new(into):
         found.append(Finding("wide-write", into, "It writes rows that are there as well."))
-    if engine != POSTGRESQL:
-        parts = {one.alias for one in whole.find_all(exp.CTE)}
-        read = dict.fromkeys(table_name(one) for one in query.find_all(exp.Table))
-        found += [
-            Finding("wide-write", one, "It locks the rows that it reads.")
-            for one in read
-            if one not in parts and one != into and not _MADE_UP.fullmatch(one)
-        ]
-    return found
+    return found if engine == POSTGRESQL else found + _locked(query, whole, into)
+
+
+def _locked(query: t.Any, whole: t.Any, into: str) -> list[Finding]:
+    """MariaDB locks what is read for rows that are written."""
+    parts = {one.alias for one in whole.find_all(sqlglot.exp.CTE)}
+    read = dict.fromkeys(table_name(one) for one in query.find_all(sqlglot.exp.Table))
+    return [
+        Finding("wide-write", one, "It locks the rows that it reads.")
+        for one in read
+        if one not in parts and one != into and not _MADE_UP.fullmatch(one)
+    ]

@@ -53,9 +53,10 @@ def _create_table(sql: Sql, rest: Sql, known: Known) -> list[Finding]:
     if sql.starts("CREATE OR REPLACE"):
         return [Finding("drop-table", name, "CREATE OR REPLACE drops the table that is there.")]
     known.create(name, beside=sql.starts(MADE_BESIDE) is not None)
-    if sql.has("SELECT"):
-        known.fill(name)
-    return []
+    if not sql.has("SELECT"):
+        return []
+    known.fill(name)
+    return dml.copied(sql, known)
 
 
 def _create_index(sql: Sql, rest: Sql, known: Known) -> list[Finding]:
