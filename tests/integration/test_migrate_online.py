@@ -32,7 +32,7 @@ from ansible_collections.steady.deploy.plugins.plugin_utils.judging import judge
 ROOT = Path(__file__).resolve().parents[2]
 ASKER = ROOT / "tests/integration/migrate_db/asker.py"
 COPIED, INDEXED, ADDED = "ALTER TABLE guests MODIFY age bigint", "ALTER TABLE guests ADD FULLTEXT (name)", "ALTER TABLE guests ADD x int"
-NUMBERED = "ALTER TABLE guests ADD n bigint NOT NULL DEFAULT (nextval(numbers))"
+NUMBERED = "ALTER TABLE guests ADD n bigint NOT NULL AUTO_INCREMENT UNIQUE"
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,9 @@ def db(migrate_db_image):
 
 @pytest.fixture
 def guests(db):
-    """A table that users write to, and a sequence."""
+    """A table that users write to."""
     db.admin(
-        "DROP TABLE IF EXISTS guests, rooms, steady_migrations; CREATE OR REPLACE SEQUENCE numbers;"
+        "DROP TABLE IF EXISTS guests, rooms, steady_migrations;"
         "CREATE TABLE guests (id int PRIMARY KEY, name varchar(200), age int);"
         "INSERT INTO guests SELECT seq, concat('somebody with the number ', seq), 1 FROM seq_1_to_100000; ANALYZE TABLE guests;"
     )

@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.steady.deploy.plugins.module_utils.migrate.spec import MARIADB
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint import dml
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.known import Known
-from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.mariadb_alter import alter_table, options
+from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.mariadb_alter import alter_table, options, sequences
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.verdict import Finding
 from ansible_collections.steady.deploy.plugins.plugin_utils.migrate_lint.words import MADE_BESIDE, ONE, Sql, Unreadable
 
@@ -54,7 +54,7 @@ def _create_table(sql: Sql, rest: Sql, known: Known) -> list[Finding]:
         return [Finding("drop-table", name, "CREATE OR REPLACE drops the table that is there.")]
     known.create(name, beside=sql.starts(MADE_BESIDE) is not None)
     if not sql.has("SELECT"):
-        return []
+        return sequences(sql, name)
     known.fill(name)
     return dml.copied(sql, known)
 

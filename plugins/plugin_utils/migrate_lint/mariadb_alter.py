@@ -64,7 +64,12 @@ def alter_table(sql: Sql, rest: Sql, known: Known) -> list[Finding]:
     if "primary-key" in {one.rule for one in found}:
         # Another key at once: the server builds the table in its order, and need not copy it.
         found = [one for one in found if one.rule != "drop-primary-key"]
-    return found or [Finding("brief-lock", table)]
+    return [*(found or [Finding("brief-lock", table)]), *sequences(sql, table)]
+
+
+def sequences(sql: Sql, table: str) -> list[Finding]:
+    """What a default that comes from a sequence meets, in a statement that has no other place for one."""
+    return [Finding("sequence-default", table)] if re.search(r"\b(?:NEXTVAL|NEXT VALUE FOR)\b", sql.canon) else []
 
 
 def options(sql: Sql, table: str) -> list[Finding]:

@@ -187,6 +187,14 @@ RULES = (
         "Leave it out: each statement locks what it needs.",
         "the lock it names, until UNLOCK TABLES",
     ),
+    # Signal 11 in Item_func_nextval::val_int, within a second of four connections that prepare and execute; tests/integration has it.
+    _always(
+        "sequence-default",
+        BLOCK,
+        "MariaDB (10.11.18 and 11.8.9 at least) crashes where several connections at once insert by prepared statements and the default "
+        "is a sequence's next value.",
+        "Let the app or a BEFORE INSERT trigger take the next value, or use AUTO_INCREMENT or UUID().",
+    ),
     _always(
         "timeout-off",
         WARN,

@@ -58,5 +58,5 @@ def test_the_waived_migration_is_the_unsafe_one_with_a_waiver():
     lines = waived.read_text().splitlines()
     assert [line for line in lines if "steady:" not in line] == unsafe.read_text().splitlines()
     given = waivers([waived.read_text()])
-    assert list(given) == ["volatile-default"] and given["volatile-default"] and set(given) <= set(IDS)
+    assert list(given) == ["volatile-default", "sequence-default"] and all(given.values()) and set(given) <= set(IDS)
     assert not waivers([unsafe.read_text()])

@@ -14,9 +14,13 @@ return new class extends Migration
     public function up(): void
     {
         DB::statement('create sequence if not exists booking_numbers');
-        // Both are done in a moment: old rows have no number, new ones get theirs from the default.
+        // Both are done in a moment: old rows have no number, new ones get theirs from the trigger.
+        // A default would be simpler, but MariaDB crashes of one from a sequence where several insert at once.
         DB::statement('alter table bookings add column if not exists number bigint null');
-        DB::statement('alter table bookings alter column number set default (nextval(booking_numbers))');
+        DB::unprepared(
+            'create trigger if not exists number_bookings before insert on bookings'
+            .' for each row set new.number = coalesce(new.number, nextval(booking_numbers))',
+        );
 
         $last = (int) DB::table('bookings')->max('id');
         for ($id = 0; $id < $last; $id += self::ROWS) {
@@ -30,6 +34,7 @@ return new class extends Migration
 
     public function down(): void
     {
+        DB::unprepared('drop trigger number_bookings');
         DB::statement('alter table bookings drop column number');
         DB::statement('drop sequence booking_numbers');
     }
